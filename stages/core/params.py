@@ -1,0 +1,208 @@
+"""params.yaml as frozen dataclasses. An unknown key is an error that names its nearest neighbour.
+
+One block per stage, plus ``seed``, ``datasets``, ``vlm`` and ``engine``. Nothing here has a default: every knob
+stands in params.yaml with a comment, so that what ran can be read in one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ParamError(ValueError):
+    """params.yaml says something that no stage understands."""
+
+
+@dataclass(frozen=True)
+class DatasetParams:
+    """One source: its card, and the folder that holds it."""
+
+    card: str
+    root: str
+
+
+@dataclass(frozen=True)
+class EngineParams:
+    """How maps over items run. ``workers`` 0 means one per core."""
+
+    workers: int
+
+
+@dataclass(frozen=True)
+class VlmParams:
+    """The base model: the folder of a model card."""
+
+    base: str
+
+
+@dataclass(frozen=True)
+class PhantomParams:
+    """How many cases each synthetic dataset gets."""
+
+    cases: dict[str, int]
+
+
+@dataclass(frozen=True)
+class IngestParams:
+    """Sampling of slices and the gates of ingestion."""
+
+    max_error_rate: float
+    max_slices_per_volume: int
+    min_slice_gap: int
+    min_object_px: int
+    max_pixels: int
+    max_side_px: int
+
+
+@dataclass(frozen=True)
+class AnchorParams:
+    """What becomes a target."""
+
+    max_error_rate: float
+    min_component_px: int
+    min_component_fraction: float
+    ring_px: int
+
+
+@dataclass(frozen=True)
+class GenerateParams:
+    """How many queries of which kind, and who writes them."""
+
+    writer: str
+    queries_per_image: int
+    share_multi: float
+    share_none: float
+    share_name: float
+    max_claims: int
+    max_error_rate: float
+
+
+@dataclass(frozen=True)
+class VerifyParams:
+    """Gates of the verification cascade."""
+
+    max_error_rate: float
+    max_words: int
+    min_words: int
+    min_visibility: float
+    near_duplicate: float
+
+
+@dataclass(frozen=True)
+class SplitParams:
+    """Shares of the patients; the rest is training."""
+
+    val_share: float
+    test_share: float
+    perceptual_distance: int
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Bootstrap and baselines."""
+
+    bootstrap_draws: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReportParams:
+    """How many samples the galleries show."""
+
+    samples_per_gallery: int
+    thumbnail_px: int
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole of params.yaml."""
+
+    seed: int
+    datasets: dict[str, DatasetParams]
+    engine: EngineParams
+    vlm: VlmParams
+    phantom: PhantomParams
+    ingest: IngestParams
+    anchor: AnchorParams
+    generate: GenerateParams
+    verify: VerifyParams
+    split: SplitParams
+    evaluate: EvaluateParams
+    report: ReportParams
+
+
+def load_params(path: Path | str = "params.yaml") -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        ParamError: the file is missing, is not a mapping, or a key is unknown, missing or of the wrong type.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ParamError(f"{path} not found: run from the repository's root, where params.yaml lies")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParamError(f"{path} is not valid YAML: {error}") from error
+    return build(Params, content, path.name)
+
+
+def build(annotation: Any, value: Any, where: str) -> Any:
+    """Build a value of the annotated type from plain YAML; every error names ``where`` it stands."""
+    if dataclasses.is_dataclass(annotation):
+        return _build_dataclass(typing.cast(type, annotation), value, where)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is dict:
+        _expect(isinstance(value, dict), where, "a mapping", value)
+        return {key: build(arguments[1], item, f"{where}:{key}") for key, item in value.items()}
+    if origin is list:
+        _expect(isinstance(value, list), where, "a list", value)
+        return [build(arguments[0], item, f"{where}:{index}") for index, item in enumerate(value)]
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        (inner,) = [argument for argument in arguments if argument is not type(None)]
+        return build(inner, value, where)
+    if annotation is float:
+        _expect(isinstance(value, (int, float)) and not isinstance(value, bool), where, "a number", value)
+        return float(value)
+    if annotation is int:
+        _expect(isinstance(value, int) and not isinstance(value, bool), where, "a whole number", value)
+        return value
+    if annotation is Any:
+        return value
+    _expect(isinstance(value, annotation), where, f"of type {annotation.__name__}", value)
+    return value
+
+
+def _build_dataclass(record_type: type, value: Any, where: str) -> Any:
+    _expect(isinstance(value, dict), where, "a mapping", value)
+    hints = typing.get_type_hints(record_type)
+    for key in value:
+        if key not in hints:
+            near = difflib.get_close_matches(str(key), list(hints), n=1, cutoff=0.0)
+            raise ParamError(f"{where}: unknown key {key!r}; did you mean {near[0]!r}? Known: {', '.join(sorted(hints))}")
+    optional = {field.name for field in dataclasses.fields(record_type) if field.default is not dataclasses.MISSING}
+    missing = [name for name in hints if name not in value and name not in optional]
+    if missing:
+        raise ParamError(f"{where}: missing {', '.join(missing)}")
+    return record_type(**{key: build(hints[key], item, f"{where}:{key}") for key, item in value.items()})
+
+
+def _expect(condition: bool, where: str, expected: str, value: Any) -> None:
+    if not condition:
+        raise ParamError(f"{where}: expected {expected}, got {value!r}")
+
+
+def require(condition: bool, name: str, rule: str, value: Any) -> None:
+    """Check a parameter's range where it is used; the error names the parameter."""
+    if not condition:
+        raise ParamError(f"params.yaml:{name} must be {rule}, got {value!r}")

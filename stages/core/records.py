@@ -1,0 +1,331 @@
+"""The records that pass between stages, and their Arrow schemas.
+
+Every table is a list of one frozen dataclass. A schema is derived from the dataclass's annotations,
+so a column cannot exist in one and not in the other. Coordinates: see ``geometry``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import pyarrow as pa
+
+T = TypeVar("T")
+
+ImageLeft = Literal["patient_right", "patient_left"]
+
+
+@dataclass(frozen=True)
+class Rle:
+    """COCO run-length encoding: ``size`` is [height, width], ``counts`` the compressed ASCII string."""
+
+    size: list[int]
+    counts: str
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that a sample was made from: ``path`` is relative to the dataset's root."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SampleObject:
+    """One annotated object, or one semantic class region, of an image.
+
+    ``label`` is the canonical name of ``knowledge/labels.yaml``; ``label_source`` what the source said.
+    ``instance`` numbers the objects of one label from 0. ``semantic`` is true when the mask may hold
+    several objects of the class, which ``anchor`` then splits into connected components.
+    """
+
+    label: str
+    label_source: str
+    instance: int
+    semantic: bool
+    mask_rle: Rle
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its objects.
+
+    ``image`` holds PNG bytes (8 bit grey or RGB). ``spacing_mm`` is [row, column] of the stored image, or
+    None when unknown. ``image_left_is`` says which side of the patient lies at the picture's left; None
+    when unknown or meaningless. ``annotated_labels`` are the labels that the source marks completely:
+    only for those does absence mean absence. ``transform`` is the recorded intensity rule as JSON.
+    """
+
+    sample_id: str
+    dataset: str
+    case_id: str
+    patient_id: str
+    modality: str
+    body_part: str
+    plane: str | None
+    slice_index: int | None
+    image: bytes
+    width: int
+    height: int
+    spacing_mm: list[float] | None
+    image_left_is: str | None
+    transform: str
+    objects: list[SampleObject]
+    annotated_labels: list[str]
+    source_files: list[SourceFile]
+    licence: str
+    flags: list[str]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Shape of a mask. Lengths in pixels unless named; None where the quantity has no meaning (too small)."""
+
+    equivalent_diameter_px: float
+    major_axis_px: float
+    minor_axis_px: float
+    orientation_deg: float | None
+    elongation: float | None
+    eccentricity: float | None
+    solidity: float | None
+    circularity: float | None
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Grey levels 0-255 of the stored image inside the mask and in a ring around it.
+
+    ``contrast`` is mean minus ring mean; ``contrast_to_noise`` divides it by the ring's spread.
+    ``ring_*`` are None when the ring is empty (the object fills the image).
+    """
+
+    mean: float
+    std: float
+    ring_mean: float | None
+    ring_std: float | None
+    contrast: float | None
+    contrast_to_noise: float | None
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the centroid lies. ``cell`` is e.g. "upper left" or "centre", in image sides (viewer's view).
+
+    ``image_side`` is left | right | central of the image; ``patient_side`` left | right | midline of the
+    patient, None when the orientation is unknown. ``touches`` lists the borders touched (left, right, top, bottom).
+    """
+
+    cell: str
+    vertical: str
+    image_side: str
+    patient_side: str | None
+    touches: list[str]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Place of the object among the objects of its label in this image, 1 = first; ties share the better place.
+
+    ``size``: 1 is the largest area. ``x``: 1 is the leftmost centroid in the image. ``y``: 1 is the topmost.
+    ``n_same_label`` counts the objects of the label, this one included.
+    """
+
+    n_same_label: int
+    size: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation, measured on the masks, from this anchor to another one of the image.
+
+    ``kind`` is inside | containing | touching | nearest. ``gap_px`` is the least distance between the two masks
+    (0 when they touch or overlap); ``overlap`` the share of the inner object's pixels that lie in the outer one with
+    its holes filled. Recorded: inside and containing from an overlap of 0.5 on, touching up to a gap of 3 px, nearest
+    once for every anchor that has a neighbour. Directions (left of, above) follow from the centroids: ``claims``.
+    """
+
+    kind: str
+    other: str
+    gap_px: float
+    overlap: float
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A target object: exact geometry of one mask. ``area_px`` in pixels, ``area_mm2`` None without spacing."""
+
+    anchor_id: str
+    sample_id: str
+    label: str
+    kind: str
+    instance: int
+    box_xyxy_px: list[float]
+    area_px: int
+    area_mm2: float | None
+    length_mm: float | None
+    centroid_xy_px: list[float]
+    fraction_of_image: float
+    shape: Shape
+    appearance: Appearance
+    location: Location
+    ranks: Ranks
+    relations: list[Relation]
+    mask_rle: Rle
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who wrote a query: enough to write it again."""
+
+    backend: str
+    model: str
+    revision: str
+    prompt_hash: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Query:
+    """A referring expression. ``anchor_ids`` are its targets: none, one or several.
+
+    ``claims`` are JSON objects (``core.claims.Claim.to_json``), None when the writer gave none. ``kind`` is
+    single | multi | none | name. ``label`` is the class that the query is about.
+    """
+
+    query_id: str
+    sample_id: str
+    anchor_ids: list[str]
+    text: str
+    label: str
+    kind: str
+    claims: list[str] | None
+    style: str
+    writer: Writer
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one check on one query. ``passed`` None means undecided; ``reason`` is from a closed list."""
+
+    query_id: str
+    check: str
+    passed: bool | None
+    reason: str
+    margin: float | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A verified example of the corpus. ``boxes_xyxy_px`` in pixels of the stored image, empty for no target."""
+
+    example_id: str
+    sample_id: str
+    dataset: str
+    patient_id: str
+    modality: str
+    text: str
+    label: str
+    boxes_xyxy_px: list[list[float]]
+    width: int
+    height: int
+    split: str
+    kind: str
+    n_same_label: int
+    size_bin: str
+    claim_kinds: list[str]
+    licence: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one contender answered. ``outcome`` is the codec's parse outcome; ``scores`` match the boxes."""
+
+    example_id: str
+    contender: str
+    text: str
+    boxes_xyxy_px: list[list[float]]
+    scores: list[float]
+    outcome: str
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class ItemError:
+    """An item that could not be used: an error as a value. ``kind`` is a short code that metrics count by."""
+
+    item_id: str
+    stage: str
+    kind: str
+    file: str
+    cause: str
+
+
+_SCALARS: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    bytes: pa.binary(),
+}
+
+
+def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
+    """Arrow type of an annotation and whether it may be null."""
+    if annotation in _SCALARS:
+        return _SCALARS[annotation], False
+    if dataclasses.is_dataclass(annotation):
+        return pa.struct(_fields(annotation)), False
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is list:
+        return pa.list_(_arrow_type(arguments[0])[0]), False
+    if origin in (types.UnionType, typing.Union):
+        (inner,) = [argument for argument in arguments if argument is not type(None)]
+        return _arrow_type(inner)[0], True
+    raise TypeError(f"no Arrow type for {annotation!r}")
+
+
+def _fields(record_type: Any) -> list[pa.Field]:
+    hints = typing.get_type_hints(record_type)
+    fields = []
+    for field in dataclasses.fields(record_type):
+        arrow, nullable = _arrow_type(hints[field.name])
+        fields.append(pa.field(field.name, arrow, nullable=nullable))
+    return fields
+
+
+def schema_of(record_type: type) -> pa.Schema:
+    """Arrow schema of a record dataclass; the one place where column types come from."""
+    return pa.schema(_fields(record_type))
+
+
+def from_row(record_type: type[T], row: dict[str, Any]) -> T:
+    """Rebuild a record from a plain dict as Parquet or JSON gives it."""
+    hints = typing.get_type_hints(record_type)
+    return record_type(**{name: _rebuild(hints[name], value) for name, value in row.items() if name in hints})
+
+
+def _rebuild(annotation: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if dataclasses.is_dataclass(annotation):
+        return from_row(typing.cast(type, annotation), value)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is list:
+        return [_rebuild(arguments[0], item) for item in value]
+    if origin in (types.UnionType, typing.Union):
+        (inner,) = [argument for argument in arguments if argument is not type(None)]
+        return _rebuild(inner, value)
+    return value
+
+
+def to_row(record: Any) -> dict[str, Any]:
+    """A record as a plain dict, nested records included."""
+    return dataclasses.asdict(record)

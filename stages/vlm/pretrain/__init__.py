@@ -1,0 +1,1 @@
+"""Pretraining of the nano base on endless generic scenes with everyday referring language."""
