@@ -1,0 +1,59 @@
+"""Words of the claim language: thresholds and each modality's own vocabulary. Data in ``words.yaml``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.core.claims import Thresholds
+from stages.core.params import build
+
+
+@dataclass(frozen=True)
+class ModalityWords:
+    """How one modality speaks: its picture's name, adjectives and superlatives of brightness, words only it uses."""
+
+    image: str
+    bright: list[str]
+    dark: list[str]
+    brightest: list[str]
+    darkest: list[str]
+    own: list[str]
+
+
+class UnknownModalityError(ValueError):
+    """A modality that words.yaml does not know."""
+
+
+@functools.cache
+def _content() -> dict[str, Any]:
+    return yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def thresholds() -> Thresholds:
+    """Where words begin."""
+    return build(Thresholds, _content()["thresholds"], "words.yaml:thresholds")
+
+
+@functools.cache
+def modalities() -> dict[str, ModalityWords]:
+    """Vocabulary by modality."""
+    return {name: build(ModalityWords, entry, f"words.yaml:{name}") for name, entry in _content()["modalities"].items()}
+
+
+def modality(name: str) -> ModalityWords:
+    """Vocabulary of one modality; UnknownModalityError names the known ones."""
+    if name not in modalities():
+        raise UnknownModalityError(f"unknown modality {name!r}; known: {', '.join(modalities())}")
+    return modalities()[name]
+
+
+@functools.cache
+def shapes() -> dict[str, list[str]]:
+    """Adjectives of each shape."""
+    return dict(_content()["shapes"])
