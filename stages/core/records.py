@@ -258,6 +258,31 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Score:
+    """How one answer of one contender compares with the targets of its example.
+
+    ``iou``: sum of the IoUs matched one to one, over the larger count of boxes; 1 for a right "nothing there".
+    ``floor_iou``: the highest threshold at which the whole answer still counts as right (every target has its own
+    box, no box is left over). ``n_matched``: boxes matched to a target with an IoU of at least 0.5.
+    ``outcome`` is the parse outcome, "invalid_box" when a box is not finite, reversed, empty or outside the image.
+    """
+
+    example_id: str
+    contender: str
+    patient_id: str
+    kind: str
+    n_same_label: int
+    iou: float
+    floor_iou: float
+    hit_at_50: bool
+    outcome: str
+    parse_failed: bool
+    n_boxes: int
+    n_targets: int
+    n_matched: int
+
+
+@dataclass(frozen=True)
 class ItemError:
     """An item that could not be used: an error as a value. ``kind`` is a short code that metrics count by."""
 
