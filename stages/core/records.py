@@ -245,6 +245,16 @@ class Example:
 
 
 @dataclass(frozen=True)
+class CorpusImage:
+    """The picture of one sample of the corpus, once: PNG bytes as ingested, so that training needs no other table."""
+
+    sample_id: str
+    image: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What one contender answered. ``outcome`` is the codec's parse outcome; ``scores`` match the boxes."""
 
