@@ -1,0 +1,30 @@
+# Thin: each target is a line or two that one could type. Everything happens in dvc.yaml.
+VENV ?= .venv
+DATA ?= ../shared/data
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: install repro test real table
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt requirements-dev.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+repro: install
+	dvc repro
+	@$(MAKE) --no-print-directory table
+
+table:
+	@python -m stages.evaluate --table
+	@echo "report: $(abspath metrics/report/index.html)"
+
+test: install
+	python -m pytest
+
+# The same DAG on real images in place: DATA is the folder that holds the four datasets.
+real: install
+	dvc exp run --name real $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom') \
+	  $(foreach name,cxr_covid_segmentations msd_hippocampus usgra_nerve_ultrasound dsb2018_nuclei,-S '+datasets.$(name)={card:data/cards/$(name).yaml,root:$(abspath $(DATA))/$(name)}')
+	@$(MAKE) --no-print-directory table
