@@ -1,0 +1,176 @@
+"""The one door to SimpleITK: volumes in one orientation, with the faults that ITK passes over made visible.
+
+Space: arrays are indexed [z, y, x] in LPS, that is x grows to the patient's left, y to the back (posterior), z to
+the head (superior). ``spacing_mm`` has the same order as the array's axes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+Plane = Literal["axial", "coronal", "sagittal"]
+PLANE_AXIS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}
+# Header and voxel grid of two volumes of one patient agree when they differ by less than this, in mm.
+GEOMETRY_TOLERANCE_MM = 1e-2
+
+
+class VolumeError(ValueError):
+    """A volume that must not be used. ``kind`` is a short code, the message says the cause and the remedy."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume brought to LPS.
+
+    ``array`` is [z, y, x] in the file's own type, ``spacing_mm`` [z, y, x]; ``origin_mm`` is the LPS position of
+    voxel (0, 0, 0) and ``direction`` the 3 x 3 matrix whose columns are the directions of x, y and z. ``source_axes``
+    is the file's own orientation ("RAS"), None when its header states none.
+    """
+
+    array: np.ndarray
+    spacing_mm: list[float]
+    origin_mm: list[float]
+    direction: list[float]
+    source_axes: str | None
+
+
+def read_volume(path: Path | str, max_voxels: int) -> Volume:
+    """Read a 3-D volume and bring it to LPS (axes permuted and flipped, never resampled).
+
+    Raises:
+        VolumeError: unreadable or truncated file (ITK fills a truncated one with zeros and says nothing), not 3-D,
+            more than ``max_voxels`` voxels, spacing that is not positive and finite, NaN or infinite voxels.
+    """
+    import SimpleITK as sitk
+
+    path = Path(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _check_header(reader, max_voxels)
+        _check_complete(path, reader)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise VolumeError("unreadable_image", f"ITK cannot read it ({_last_line(error)}): fetch the file again or mend its header") from error
+    axes = sitk.DICOMOrientImageFilter().GetOrientationFromDirectionCosines(image.GetDirection())
+    oriented = sitk.DICOMOrient(image, "LPS")
+    array = sitk.GetArrayFromImage(oriented)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise VolumeError("not_finite", f"{bad} voxels are NaN or infinite: export the volume again, or fill them at the source")
+    return Volume(
+        array=array,
+        spacing_mm=[float(value) for value in reversed(oriented.GetSpacing())],
+        origin_mm=[float(value) for value in oriented.GetOrigin()],
+        direction=[float(value) for value in oriented.GetDirection()],
+        source_axes=axes if _states_orientation(reader) else None,
+    )
+
+
+def same_geometry(a: Volume, b: Volume) -> bool:
+    """Whether two volumes have one voxel grid: same shape, and corners at the same places in millimetres."""
+    if a.array.shape != b.array.shape:
+        return False
+    return bool(np.abs(_corners(a) - _corners(b)).max() <= GEOMETRY_TOLERANCE_MM + 1e-3 * min(a.spacing_mm))
+
+
+def plane_slice(array: np.ndarray, plane: Plane, index: int) -> np.ndarray:
+    """Slice of an LPS array [z, y, x] as it is displayed: a 2-D array [row, column].
+
+    Axial: patient's right at the picture's left, front at the top (radiological convention; LPS needs no flip).
+    Coronal: patient's right at the left, head at the top. Sagittal: front at the left, head at the top.
+    """
+    picture = np.take(array, index, axis=PLANE_AXIS[plane])
+    return picture if plane == "axial" else picture[::-1]
+
+
+def plane_spacing(spacing_mm: list[float], plane: Plane) -> list[float]:
+    """[row, column] spacing of a slice, from the [z, y, x] spacing of its volume."""
+    return [value for axis, value in enumerate(spacing_mm) if axis != PLANE_AXIS[plane]]
+
+
+def window_to_8bit(array: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map [low, high] linearly to 0..255, clipped and rounded to nearest; uint8 of the same shape.
+
+    Raises:
+        ValueError: the window is empty.
+    """
+    if not high > low:
+        raise ValueError(f"an intensity window needs low < high, got [{low}, {high}]")
+    scaled = (array.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _check_header(reader: sitk.ImageFileReader, max_voxels: int) -> None:
+    """Dimensions, size and spacing, before any voxel is read."""
+    size, spacing = reader.GetSize(), reader.GetSpacing()
+    if len(size) != 3 or reader.GetNumberOfComponents() != 1:
+        shape = " x ".join(map(str, size))
+        raise VolumeError("not_3d", f"it is {shape} with {reader.GetNumberOfComponents()} values a voxel, expected one 3-D volume: choose one frame first")
+    if math.prod(size) > max_voxels:
+        raise VolumeError("too_large", f"{math.prod(size)} voxels, more than the {max_voxels} that ingest.max_pixels allows")
+    stated = [float(reader.GetMetaData(key)) for key in _pixdim_keys(reader)] or list(spacing)
+    agrees = all(math.isfinite(value) and value > 0 for value in (*spacing, *stated)) and np.allclose(spacing, stated, rtol=1e-2)
+    if not agrees:
+        raise VolumeError("bad_spacing", f"spacing {list(spacing)} mm, header field pixdim {stated}: positive, finite and equal numbers are needed; mend the header")
+
+
+def _pixdim_keys(reader: sitk.ImageFileReader) -> list[str]:
+    return [key for key in ("pixdim[1]", "pixdim[2]", "pixdim[3]") if reader.HasMetaDataKey(key)]
+
+
+def _check_complete(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Compare the NIfTI file's length with what its header promises; other formats are checked by ITK itself."""
+    if not (reader.HasMetaDataKey("vox_offset") and path.name.endswith((".nii", ".nii.gz"))):
+        return
+    promised = int(float(reader.GetMetaData("vox_offset"))) + math.prod(reader.GetSize()) * int(reader.GetMetaData("bitpix")) // 8
+    try:
+        found = _plain_length(path)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise VolumeError("unreadable_image", f"the compressed file is truncated or damaged ({error}): fetch it again") from error
+    if found < promised:
+        raise VolumeError("unreadable_image", f"truncated: {found} bytes where the header promises {promised}; fetch it again")
+
+
+def _plain_length(path: Path) -> int:
+    """Length in bytes after decompression; reads to the end, so that gzip checks its sum."""
+    if path.suffix != ".gz":
+        return path.stat().st_size
+    length = 0
+    with gzip.open(path, "rb") as handle:
+        while block := handle.read(1 << 20):
+            length += len(block)
+    return length
+
+
+def _states_orientation(reader: sitk.ImageFileReader) -> bool:
+    """A NIfTI file with both transform codes 0 says nothing about the patient's sides; ITK then assumes a default."""
+    codes = [reader.GetMetaData(key) for key in ("qform_code", "sform_code") if reader.HasMetaDataKey(key)]
+    return not codes or any(int(code) > 0 for code in codes)
+
+
+def _corners(volume: Volume) -> np.ndarray:
+    """LPS positions in mm of the first voxel and of the last one along each axis; shape (4, 3)."""
+    origin = np.array(volume.origin_mm)
+    steps = np.array(volume.direction).reshape(3, 3) * np.array(volume.spacing_mm[::-1])
+    ends = (np.array(volume.array.shape[::-1]) - 1) * steps
+    return np.vstack([origin, *(origin + ends[:, axis] for axis in range(3))])
+
+
+def _last_line(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[-1].rpartition("ERROR: ")[2].split(": ")[-1][:200]
