@@ -1,0 +1,1 @@
+"""Masks to anchors: components, shape, appearance, location, ranks and relations of every target."""
