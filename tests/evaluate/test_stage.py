@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from stages.core.records import Example, Prediction, Score
+from stages.core.shards import read_table, write_table
+from stages.core.stage import run_stage
+from stages.evaluate.__main__ import evaluate, metric_files
+from stages.evaluate.files import printed_table
+
+
+def run() -> dict:
+    run_stage("evaluate", evaluate)
+    return json.loads(Path("metrics/evaluate.json").read_text(encoding="utf-8"))
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    with Path(f"metrics/plots/{name}.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_metrics_have_exactly_the_agreed_keys(workplace: Path) -> None:
+    figures = run()
+    assert set(figures) == {"base", "tuned", "control", "gain", "baseline", "n_multi"}
+    for contender in ("base", "tuned", "control"):
+        assert set(figures[contender]) == {"n", "miou", "acc_at_50", "multi_object_acc_at_50", "parse_failure_rate"}
+    assert set(figures["gain"]) == {"tuned_minus_base", "tuned_minus_control"}
+    assert set(figures["gain"]["tuned_minus_base"]["acc_at_50"]) == {"diff", "low", "high"}
+    assert set(figures["baseline"]) == {"centre", "random"}
+
+
+def test_figures_are_those_of_the_answers(workplace: Path) -> None:
+    figures = run()
+    assert figures["tuned"] == {"n": 40, "miou": 1, "acc_at_50": 1, "multi_object_acc_at_50": 1, "parse_failure_rate": 0}
+    assert figures["base"] == {"n": 40, "miou": 0, "acc_at_50": 0, "multi_object_acc_at_50": 0, "parse_failure_rate": 1}
+    assert figures["control"]["acc_at_50"] == 0.5
+    assert figures["n_multi"] == 36
+    gain = figures["gain"]["tuned_minus_control"]["acc_at_50"]
+    assert gain["diff"] == 0.5 and 0 < gain["low"] <= 0.5 <= gain["high"]
+
+
+def test_every_example_is_scored_once_per_contender(workplace: Path) -> None:
+    run()
+    for contender in ("base", "tuned", "control", "centre", "random"):
+        assert len(read_table(f"data/scores/{contender}", Score)) == 40
+
+
+def test_slices_of_one_kind_add_up_and_claims_overlap(workplace: Path) -> None:
+    run()
+    rows = [row for row in rows_of("evaluate_slices") if row["contender"] == "tuned"]
+    for kind in ("modality", "dataset", "size", "query", "objects of the class"):
+        assert sum(int(row["n"]) for row in rows if row["slice_kind"] == kind) == 40
+    assert sum(int(row["n"]) for row in rows if row["slice_kind"] == "claim") == 80
+
+
+def test_the_curve_falls_and_passes_through_the_accuracy(workplace: Path) -> None:
+    figures = run()
+    for contender in ("tuned", "control", "base"):
+        curve = [(row["threshold"], float(row["share"])) for row in rows_of("evaluate_iou_curve") if row["contender"] == contender]
+        assert [at for at, _ in curve] == [f"{step / 100:.2f}" for step in range(5, 100, 5)]
+        assert [share for _, share in curve] == sorted((share for _, share in curve), reverse=True)
+        assert dict(curve)["0.50"] == figures[contender]["acc_at_50"]
+
+
+def test_two_runs_give_the_same_bytes(workplace: Path) -> None:
+    def files() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for top in ("metrics", "data/scores") for path in Path(top).rglob("*") if path.is_file()}
+
+    run()
+    first = files()
+    run()
+    assert files() == first and len(first) >= 9
+
+
+def test_no_example_with_siblings_gives_counts_of_zero_without_nan(workplace: Path, corpus: list[Example]) -> None:
+    write_table("data/corpus/examples", Example, [dataclasses.replace(example, n_same_label=1) for example in corpus])
+    figures = run()
+    assert figures["n_multi"] == 0
+    assert figures["gain"]["tuned_minus_base"]["multi_object_acc_at_50"] == {"diff": 0, "low": -1, "high": 1}
+
+
+def test_an_empty_test_split_stops_with_one_message(
+    workplace: Path, corpus: list[Example], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table("data/corpus/examples", Example, [dataclasses.replace(example, split="train") for example in corpus])
+    with pytest.raises(SystemExit, match="1"):
+        run()
+    assert "none of split 'test'" in capsys.readouterr().err
+
+
+def test_a_missing_contender_names_the_folder(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in Path("data/predictions/control").iterdir():
+        part.unlink()
+    with pytest.raises(SystemExit):
+        run()
+    assert "data/predictions/control" in capsys.readouterr().err
+
+
+def test_a_dropped_prediction_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = read_table("data/predictions/tuned", Prediction)
+    write_table("data/predictions/tuned", Prediction, rows[1:])
+    with pytest.raises(SystemExit):
+        run()
+    assert rows[0].example_id in capsys.readouterr().err
+
+
+def test_the_printed_table_shows_the_tracked_figures(workplace: Path) -> None:
+    run()
+    plain, markdown = printed_table(markdown=False), printed_table(markdown=True)
+    assert "1.000 [1.000, 1.000]" in plain and "+0.500 [" in plain
+    assert markdown.startswith("|  | mean IoU | Acc@0.5 (n=40) |")
+    assert len({line.count("|") for line in markdown.splitlines()[:7]}) == 1
+
+
+def test_stale_metrics_of_a_dropped_dataset_are_not_mirrored(tmp_path: Path) -> None:
+    for name in ("ingest/kept.json", "ingest/dropped.json", "evaluate.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    assert set(metric_files(["kept"], tmp_path)) == {"ingest/kept", "evaluate"}
