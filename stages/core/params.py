@@ -106,6 +106,35 @@ class SplitParams:
 
 
 @dataclass(frozen=True)
+class PretrainParams:
+    """Making the nano base: its sizes, the curriculum (shares of the steps), the losses and the optimiser."""
+
+    steps: int
+    images_per_step: int
+    questions_per_image: int
+    single_share: float
+    few_share: float
+    learning_rate: float
+    warmup_steps: int
+    decay_share: float
+    weight_decay: float
+    sigma_bins: float
+    l1_weight: float
+    dense_weight: float
+    image_px: int
+    patch_px: int
+    vision_width: int
+    vision_layers: int
+    text_width: int
+    text_layers: int
+    heads: int
+    mlp_ratio: int
+    vocabulary: int
+    checkpoint_steps: int
+    heldout_images: int
+
+
+@dataclass(frozen=True)
 class EvaluateParams:
     """Bootstrap and baselines."""
 
@@ -135,6 +164,7 @@ class Params:
     generate: GenerateParams
     verify: VerifyParams
     split: SplitParams
+    pretrain: PretrainParams
     evaluate: EvaluateParams
     report: ReportParams
 
