@@ -1,0 +1,100 @@
+"""Model families: how one is loaded, asked and understood. One prompt builder serves training and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.vlm.codecs import CODECS, BoxCodec
+from stages.vlm.packing import Segment
+
+
+@dataclass(frozen=True)
+class Family:
+    """``instruction`` turns a referring expression into the user's words; ``codec`` names the box syntax of the answer."""
+
+    name: str
+    codec: str
+    instruction: Callable[[str], str]
+
+    @property
+    def box_codec(self) -> BoxCodec:
+        """The family's codec."""
+        return CODECS[self.codec]
+
+
+def _plain_words(text: str) -> str:
+    """Lower case without a final full stop: a model of two million weights need not learn that they mean nothing."""
+    return " ".join(text.lower().split()).rstrip(" .?!")
+
+
+FAMILIES: dict[str, Family] = {"nano": Family("nano", "loc1000", _plain_words)}
+
+
+def find_family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        ValueError: unknown family; the message lists the known ones.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"unknown model family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def load_processor(path: Path | str, revision: str | None = None) -> Any:
+    """AutoProcessor of a local folder or a hub id."""
+    from transformers import AutoProcessor
+
+    # The torchvision backend has no Lanczos filter: one backend everywhere, or the same image gives other pixels.
+    return AutoProcessor.from_pretrained(str(path), revision=revision or "main", backend="pil")
+
+
+def load_model(path: Path | str, revision: str | None = None) -> Any:
+    """AutoModelForImageTextToText of a local folder or a hub id, in float32, in evaluation mode."""
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    return AutoModelForImageTextToText.from_pretrained(str(path), revision=revision or "main", dtype=torch.float32).eval()
+
+
+def prompt_text(family: Family, processor: Any, expression: str) -> str:
+    """The whole prompt of a referring expression, up to where the answer starts; holds one image placeholder."""
+    content = [{"type": "image"}, {"type": "text", "text": family.instruction(expression)}]
+    return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False)
+
+
+class PromptTokens:
+    """Token ids of prompts and answers, split where the image ends, so that questions can share an image.
+
+    Made from the same ``prompt_text`` as prediction, so the two cannot drift apart.
+    """
+
+    def __init__(self, family: Family, processor: Any):
+        self._family, self._processor = family, processor
+        tokenizer = processor.tokenizer
+        self.end_id: int = tokenizer.eos_token_id
+        self.pad_id: int = tokenizer.pad_token_id
+        self._ids: dict[str, tuple[int, ...]] = {}
+        expanded = self._expand(prompt_text(family, processor, "x"))
+        self._cut = expanded.rindex(processor.fake_image_token) + len(processor.fake_image_token)
+        self.prefix_ids: list[int] = tokenizer(expanded[: self._cut], add_special_tokens=False)["input_ids"]
+
+    def _expand(self, text: str) -> str:
+        """The prompt with the image placeholder replaced as the processor does it."""
+        return text.replace("<image>", self._processor.replace_image_token({"rows": [[0]], "cols": [[0]]}, 0))
+
+    def question(self, expression: str) -> tuple[int, ...]:
+        """Ids of the prompt after the image."""
+        if expression not in self._ids:
+            rest = self._expand(prompt_text(self._family, self._processor, expression))[self._cut :]
+            self._ids[expression] = tuple(self._processor.tokenizer(rest, add_special_tokens=False)["input_ids"])
+        return self._ids[expression]
+
+    def segment(self, expression: str, boxes_xyxy_px: Sequence[Sequence[float]], width: int, height: int) -> Segment:
+        """Question and answer of an example; the answer ends with the end token."""
+        answer = self._family.box_codec.encode(boxes_xyxy_px, width, height)
+        ids = self._processor.tokenizer(answer, add_special_tokens=False)["input_ids"]
+        return Segment(self.question(expression), (*ids, self.end_id))

@@ -1,0 +1,77 @@
+"""Training batches of the pretraining: a batch is a pure function of its number, so a resumed run goes on exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.core.params import PretrainParams
+from stages.vlm.families import PromptTokens
+from stages.vlm.packing import pack_rows
+from stages.vlm.pretrain.language import Phrase, write_phrases
+from stages.vlm.pretrain.scenes import Difficulty, Scene, make_scene
+from stages.vlm.pretrain.targets import dense_targets
+
+TRAINING, HELD_OUT, WORDS = 1, 2, 3
+NAMES_ONLY = {"name": 4.0, "place": 1.0, "none": 0.5}
+EVERYTHING = {
+    "name": 1.2, "plural": 0.5, "none": 0.8, "place": 2.5, "extreme": 4.0, "size": 4.0, "level": 1.5, "form": 1.5, "relation": 5.0, "both": 4.0,
+}  # fmt: skip
+
+
+def stage_of(step: int, params: PretrainParams) -> tuple[Difficulty, dict[str, float]]:
+    """Difficulty and phrase weights at a step: one thing by name, then a few, then several of a kind and everything."""
+    share = step / params.steps
+    if share < params.single_share:
+        return Difficulty(1, 0.0, 0.0), NAMES_ONLY
+    if share < params.few_share:
+        return Difficulty(3, 0.4, 0.2), EVERYTHING
+    return Difficulty(8, 0.75, 0.5), EVERYTHING
+
+
+def normalised(image: np.ndarray) -> np.ndarray:
+    """Pixels (side, side, 3) uint8 as the processor gives them: float32 (1, 3, side, side) in [-1, 1]."""
+    return (image.astype(np.float32).transpose(2, 0, 1)[None] / 255 - 0.5) / 0.5
+
+
+class SceneBatches:
+    """Indexable source of training batches (see ``torch.utils.data.DataLoader`` with ``batch_size=None``)."""
+
+    def __init__(self, params: PretrainParams, tokens: PromptTokens, seed: int):
+        self._params, self._tokens, self._seed = params, tokens, seed
+
+    def __len__(self) -> int:
+        return self._params.steps
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        if step >= len(self):
+            raise IndexError(step)
+        difficulty, weights = stage_of(step, self._params)
+        scenes, rows = [], []
+        for index in range(self._params.images_per_step):
+            scene, phrases = self.draw((self._seed, TRAINING, step, index), difficulty, weights)
+            scenes.append(scene)
+            rows.append([self.segment(scene, phrase) for phrase in phrases])
+        batch: dict[str, Any] = dict(pack_rows(self._tokens.prefix_ids, rows, self._tokens.pad_id))
+        batch["pixel_values"] = np.stack([normalised(scene.image) for scene in scenes])
+        dense = [dense_targets(scene, self._params.patch_px) for scene in scenes]
+        batch["dense"] = {key: np.stack([one[key] for one in dense]) for key in dense[0]}
+        return batch
+
+    def draw(self, seed: tuple[int, ...], difficulty: Difficulty, weights: dict[str, float]) -> tuple[Scene, list[Phrase]]:
+        """A scene that something can be said about, and its phrases."""
+        attempt = 0
+        while True:
+            scene = make_scene((*seed, attempt), self._params.image_px, difficulty)
+            attempt += 1
+            if not scene.things:
+                continue
+            phrases = write_phrases(scene, np.random.default_rng((*seed, attempt, WORDS)), self._params.questions_per_image, weights)
+            if phrases:
+                return scene, phrases
+
+    def segment(self, scene: Scene, phrase: Phrase) -> Any:
+        """Token ids of a phrase and its answer."""
+        side = self._params.image_px
+        return self._tokens.segment(phrase.text, [scene.things[i].box_xyxy_px for i in phrase.targets], side, side)

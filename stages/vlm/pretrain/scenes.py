@@ -1,0 +1,255 @@
+"""Random generic scenes: coloured or grey shapes on plain, shaded or textured grounds, some inside others.
+
+A scene is made from a seed alone. Groups of things share kind, colour and texture, and differ in size, place and
+outline, because telling several of one kind apart is what the base has to learn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from stages.vlm.pretrain.shapes import KINDS, Geometry, coverage
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (205, 45, 40),
+    "green": (50, 160, 60),
+    "blue": (45, 80, 205),
+    "yellow": (225, 210, 55),
+    "orange": (235, 140, 35),
+    "purple": (135, 60, 165),
+    "cyan": (70, 205, 215),
+    "pink": (235, 130, 180),
+}
+TEXTURES = ("plain", "plain", "plain", "striped", "speckled", "mottled")
+SHAPES = tuple(KINDS)
+GREY_SHAPES = ("circle", "oval", "blob", "oval", "blob", "bean", "tube", "ring", "wedge", "square", "bar", "triangle", "circle")
+
+
+@dataclass
+class Thing:
+    """One object of a scene. ``box_xyxy_px`` is the tight pixel-edge box of its visible mask.
+
+    ``shade`` is bright | dark | "" against what surrounds it (grey things), ``colour`` a name of COLOURS or "".
+    ``parent`` is the index of the thing that it lies in, -1 for none.
+    """
+
+    kind: str
+    colour: str
+    shade: str
+    texture: str
+    level: float
+    aspect: float
+    parent: int
+    box_xyxy_px: tuple[float, float, float, float]
+    area_px: int
+    centre_xy_px: tuple[float, float]
+
+
+@dataclass
+class Scene:
+    """``image``: uint8 (side, side, 3). ``owner``: int16 (side, side), index of the topmost thing or -1."""
+
+    image: np.ndarray
+    owner: np.ndarray
+    things: list[Thing]
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """Curriculum: at most so many things, the chance that a group repeats, and of things inside a container."""
+
+    max_things: int
+    repeat: float
+    container: float
+
+
+@dataclass(frozen=True)
+class _Group:
+    kind: str
+    colour: str
+    texture: str
+    contrast: float
+    edge_px: float
+
+
+@dataclass
+class _Canvas:
+    """What painting needs: float image (side, side, 3), owner map, occupancy of the free ground, masks of the things."""
+
+    image: np.ndarray
+    owner: np.ndarray
+    masks: list[np.ndarray] = field(default_factory=list)
+    things: list[Thing] = field(default_factory=list)
+
+
+def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> Scene:
+    """The scene of a seed: same seed, side and difficulty give the same pixels and things."""
+    rng = np.random.default_rng(seed)
+    grey = bool(rng.random() < 0.7)
+    canvas = _Canvas(_ground(rng, side_px, grey), np.full((side_px, side_px), -1, np.int16))
+    if rng.random() < difficulty.container:
+        _add_containers(rng, canvas, grey)
+    left = int(rng.integers(1, difficulty.max_things + 1))
+    crowd = difficulty.max_things > 4 and rng.random() < 0.2
+    if crowd:
+        left += 4
+    while left > 0:
+        group = _draw_group(rng, grey)
+        count = int(min(left, rng.integers(2, 6))) if rng.random() < difficulty.repeat else 1
+        count = left if crowd else count
+        scale = _group_scale(rng, count)
+        home = int(rng.integers(-1, len(canvas.masks))) if rng.random() < 0.5 else -2
+        for _ in range(count):
+            _place(rng, canvas, group, scale, home)
+        left -= count
+        if not canvas.things and left <= 0:
+            left = 1
+    return Scene(_spoil(rng, canvas.image, grey), canvas.owner, canvas.things)
+
+
+def _ground(rng: np.random.Generator, side: int, grey: bool) -> np.ndarray:
+    """Background: a level, a slope and smooth clouds."""
+    if grey:
+        base = np.full(3, rng.choice([rng.uniform(0, 30), rng.uniform(30, 200), rng.uniform(120, 245)]))
+    else:
+        base = rng.uniform(20, 235, 3) * 0.35 + rng.uniform(20, 235) * 0.65
+    slope = rng.uniform(-0.5, 0.5, 2) * rng.choice([0, 30, 70])
+    axis = np.linspace(-0.5, 0.5, side, dtype=np.float32)
+    plane = slope[0] * axis[None, :] + slope[1] * axis[:, None]
+    plane = plane + clouds(rng, side, int(rng.choice([3, 6, 12, 24]))) * rng.choice([0, 5, 10, 16])
+    return np.clip(base[None, None, :] + plane[:, :, None], 0, 255).astype(np.float32)
+
+
+def clouds(rng: np.random.Generator, side: int, cells: int) -> np.ndarray:
+    """Smooth noise of unit-like spread, float32 (side, side)."""
+    return cv2.resize(rng.standard_normal((cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def _draw_group(rng: np.random.Generator, grey: bool) -> _Group:
+    kind = str(rng.choice(GREY_SHAPES if grey else SHAPES))
+    colour = "" if grey else str(rng.choice(list(COLOURS)))
+    contrast = float(rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(30), np.log(135))))
+    edge = float(rng.choice([1.0, 1.0, rng.uniform(1, 5)]))
+    return _Group(kind, colour, str(rng.choice(TEXTURES)), contrast, edge)
+
+
+def _group_scale(rng: np.random.Generator, count: int) -> tuple[float, float]:
+    """Range of half lengths as a share of the side: the more things, the smaller."""
+    largest = {1: 0.3, 2: 0.22, 3: 0.18, 4: 0.15}.get(count, 0.12)
+    low = float(np.exp(rng.uniform(np.log(0.022), np.log(largest * 0.8))))
+    return low, float(min(largest, low * rng.uniform(1.2, 3.5)))
+
+
+def _add_containers(rng: np.random.Generator, canvas: _Canvas, grey: bool) -> None:
+    """One large thing, or two side by side or one above the other, for others to lie in."""
+    side = canvas.owner.shape[0]
+    pair = rng.random() < 0.35
+    group = _draw_group(rng, grey)
+    kind = str(rng.choice(["oval", "oval", "blob", "circle", "square", "bar", "wedge", "bean"]))
+    group = _Group(kind, group.colour, group.texture, group.contrast, group.edge_px)
+    upright = rng.random() < 0.7
+    for index in range(2 if pair else 1):
+        half = rng.uniform(0.2, 0.33) if pair else rng.uniform(0.28, 0.46)
+        offset = ((index * 2 - 1) * rng.uniform(0.2, 0.26)) if pair else rng.uniform(-0.08, 0.08)
+        other = rng.uniform(-0.1, 0.1)
+        where = (0.5 + offset, 0.5 + other) if upright else (0.5 + other, 0.5 + offset)
+        angle = (np.pi / 2 if upright else 0.0) + rng.normal(0, 0.15) if pair else rng.uniform(0, np.pi)
+        _paint(rng, canvas, group, _geometry(rng, group, where[0] * side, where[1] * side, half * side, angle), -1)
+
+
+def _geometry(rng: np.random.Generator, group: _Group, x: float, y: float, half: float, angle: float | None) -> Geometry:
+    kind = KINDS[group.kind]
+    aspect = float(rng.uniform(*kind.aspects))
+    if angle is None:
+        angle = float(rng.uniform(0, np.pi)) if kind.rotates else float(rng.normal(0, 0.06))
+    bumps = tuple(float(bump) for bump in rng.uniform(-1, 1, 6))
+    edge = min(group.edge_px, max(half * aspect * 0.8, 1.0))
+    return Geometry(float(x), float(y), float(max(half, 2.2)), aspect, float(angle), edge, bumps)
+
+
+def _place(rng: np.random.Generator, canvas: _Canvas, group: _Group, scale: tuple[float, float], home: int) -> None:
+    """Try a few places for one more thing of the group; crowded scenes may refuse it.
+
+    ``home`` -2 takes any place, -1 the free ground, otherwise the inside of that thing.
+    """
+    side = canvas.owner.shape[0]
+    for _ in range(12):
+        half = float(np.exp(rng.uniform(*np.log(scale)))) * side
+        if home >= 0:
+            box = canvas.things[home].box_xyxy_px
+            x, y = rng.uniform(box[0], box[2]), rng.uniform(box[1], box[3])
+            half = min(half, 0.3 * min(box[2] - box[0], box[3] - box[1]))
+        else:
+            x, y = rng.uniform(0.03, 0.97, 2) * side
+        geometry = _geometry(rng, group, x, y, half, None)
+        reach = geometry.half_length_px * 0.9
+        if not (reach <= x <= side - reach and reach <= y <= side - reach):
+            continue
+        mask = coverage(group.kind, geometry, side) > 0.5
+        owners = canvas.owner[cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
+        if owners.size == 0 or owners.min() != owners.max() or (home >= -1 and owners[0] != home):
+            continue
+        _paint(rng, canvas, group, geometry, int(owners[0]))
+        return
+
+
+def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, geometry: Geometry, parent: int) -> None:
+    side = canvas.owner.shape[0]
+    alpha = coverage(group.kind, geometry, side)
+    mask = alpha > 0.5
+    if int(mask.sum()) < 8:
+        return
+    under = canvas.image[mask].mean(axis=0)
+    if group.colour:
+        fill = np.asarray(COLOURS[group.colour], np.float32) + rng.normal(0, 10, 3)
+        if np.abs(fill - under).max() < 50:
+            return
+    else:
+        fill = np.full(3, under.mean() + group.contrast * rng.uniform(0.85, 1.15))
+        if not 0 <= fill[0] <= 255:
+            fill = np.clip(fill, 0, 255)
+            if abs(float(fill[0] - under.mean())) < 22:
+                return
+    detail = _texture(rng, group.texture, side)
+    body = np.clip(fill[None, None, :] + detail[:, :, None], 0, 255)
+    canvas.image += alpha[:, :, None] * (body - canvas.image)
+    delta = float(fill.mean() - under.mean())
+    shade = "" if group.colour or abs(delta) < 25 else ("bright" if delta > 0 else "dark")
+    canvas.owner[mask] = len(canvas.things)
+    canvas.masks.append(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+    centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    level, area = float(fill.mean()), int(mask.sum())
+    canvas.things.append(Thing(group.kind, group.colour, shade, group.texture, level, geometry.aspect, parent, box, area, centre))
+
+
+def _texture(rng: np.random.Generator, texture: str, side: int) -> np.ndarray:
+    if texture == "striped":
+        angle, period = rng.uniform(0, np.pi), rng.uniform(4, 9)
+        ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
+        return 26 * np.sign(np.sin((xs * np.cos(angle) + ys * np.sin(angle)) * 2 * np.pi / period)).astype(np.float32)
+    if texture == "speckled":
+        return 30 * rng.standard_normal((side, side)).astype(np.float32)
+    if texture == "mottled":
+        return 20 * clouds(rng, side, side // 5)
+    return np.zeros((side, side), np.float32)
+
+
+def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool) -> np.ndarray:
+    """Blur, speckle, noise, gain: what cameras and scanners do."""
+    side = image.shape[0]
+    if rng.random() < 0.5:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.3)))
+    if grey and rng.random() < 0.25:
+        grain = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), float(rng.uniform(0.5, 1.2)))
+        image = image * (1 + rng.uniform(0.15, 0.45) * grain[:, :, None])
+    noise = rng.standard_normal((side, side, 1 if grey else 3)).astype(np.float32)
+    image = image + noise * rng.choice([0.0, 3.0, rng.uniform(2, 16)])
+    image = (image - 127.5) * rng.uniform(0.75, 1.15) + 127.5 + rng.uniform(-18, 18)
+    if grey and rng.random() < 0.3:
+        image = 255 * np.power(np.clip(image, 0, 255) / 255, rng.uniform(0.6, 1.6))
+    return np.clip(image, 0, 255).astype(np.uint8)

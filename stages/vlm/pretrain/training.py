@@ -1,0 +1,182 @@
+"""The pretraining loop: packed questions, location loss, dense auxiliary, curriculum, checkpoints to resume from."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.core.params import PretrainParams
+from stages.vlm.codecs import LOCATION_TOKENS
+from stages.vlm.families import FAMILIES, PromptTokens
+from stages.vlm.losses import LocationLoss
+from stages.vlm.nano import NanoShape, build_model, build_processor, build_tokenizer
+from stages.vlm.packing import answer_logits
+from stages.vlm.pretrain.batches import EVERYTHING, WORDS, SceneBatches
+from stages.vlm.pretrain.heldout import heldout_accuracy
+from stages.vlm.pretrain.language import write_phrases
+from stages.vlm.pretrain.scenes import Difficulty, make_scene
+from stages.vlm.pretrain.targets import HEAD_SIZES, dense_loss
+
+log = logging.getLogger("medground")
+
+
+@dataclass
+class Run:
+    """Everything that changes while training, and the parts that a step needs."""
+
+    model: Any
+    head: Any
+    optimisers: list[Any]
+    step: int
+
+
+def shape_of(params: PretrainParams) -> NanoShape:
+    """The model's sizes out of the parameters."""
+    return NanoShape(
+        params.image_px, params.patch_px, params.vision_width, params.vision_layers, params.text_width, params.text_layers, params.heads, params.mlp_ratio
+    )
+
+
+def vocabulary_texts(seed: int, scenes: int = 1500) -> list[str]:
+    """Texts that the tokenizer is trained on: everyday phrases, and clinical words so that they are not chopped."""
+    texts = []
+    for number in range(scenes):
+        scene = make_scene((seed, WORDS, number), 64, Difficulty(8, 0.75, 0.5))
+        if scene.things:
+            rng = np.random.default_rng((seed, WORDS, number))
+            texts += [f" {phrase.text}" for phrase in write_phrases(scene, rng, 8, EVERYTHING)]
+    words = (Path(__file__).parent / "clinical_words.txt").read_text(encoding="utf-8").lower().split()
+    return texts + [f" {word}" for word in words] * 12
+
+
+def start_run(params: PretrainParams, processor: Any, seed: int) -> Run:
+    """A fresh model with its auxiliary head and optimisers."""
+    import torch
+
+    torch.manual_seed(seed % 2**31)
+    model = build_model(processor.tokenizer, shape_of(params))
+    model.set_attn_implementation("eager")
+    head = torch.nn.Linear(params.vision_width, sum(HEAD_SIZES.values()))
+    return Run(model, head, make_optimisers(model, head, params), 0)
+
+
+def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
+    """Muon (Jordan et al., 2024) for the matrices of the layers, AdamW for embeddings, norms, biases and heads."""
+    import torch
+
+    matrices, others = [], list(head.parameters())
+    for name, weight in model.named_parameters():
+        inner = weight.ndim == 2 and ("layers." in name or "modality_projection" in name)
+        (matrices if inner else others).append(weight)
+    muon = torch.optim.Muon(matrices, lr=params.learning_rate, weight_decay=params.weight_decay, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(others, lr=params.learning_rate, betas=(0.9, 0.98), weight_decay=params.weight_decay)
+    return [muon, adam]
+
+
+def rate_at(step: int, params: PretrainParams) -> float:
+    """Share of the peak step size: linear warm-up, constant, linear decay to 2% over the last ``decay_share``."""
+    warm = min(1.0, (step + 1) / params.warmup_steps)
+    left = (params.steps - step) / max(params.decay_share * params.steps, 1.0)
+    return warm * min(1.0, max(left, 0.02))
+
+
+def train_step(run: Run, batch: dict[str, Any], params: PretrainParams, loss_of: LocationLoss) -> tuple[float, float]:
+    """One step on a batch; returns the answer loss and the dense loss.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    import torch
+
+    run.model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = run.model.model.get_image_features(batch["pixel_values"], return_dict=True)
+        logits, due = answer_logits(run.model, batch, seen)
+        dense_out = run.head(seen.last_hidden_state)
+    answer, dense = loss_of(logits, due), dense_loss(dense_out, batch["dense"])
+    loss = answer + params.dense_weight * dense
+    if not math.isfinite(float(loss.detach())):
+        raise FloatingPointError(f"pretraining loss is {float(loss.detach())} at step {run.step}: lower pretrain.learning_rate")
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.head.parameters()], 1.0)
+    for optimiser in run.optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = params.learning_rate * rate_at(run.step, params)
+        optimiser.step()
+        optimiser.zero_grad()
+    run.step += 1
+    return float(answer.detach()), float(dense.detach())
+
+
+def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) -> tuple[Any, Any, dict[str, float]]:
+    """Train to the end, from the last checkpoint when there is one; returns model, processor, held-out accuracy.
+
+    ``curve`` is rewritten with the rows of the whole run: step, losses and, at checkpoints, held-out accuracy by kind.
+    """
+    import torch
+    from tqdm import tqdm
+
+    torch.set_num_threads(1)
+    processor = build_processor(build_tokenizer(vocabulary_texts(seed), params.vocabulary), shape_of(params))
+    tokens = PromptTokens(FAMILIES["nano"], processor)
+    source = SceneBatches(params, tokens, seed)
+    run = start_run(params, processor, seed)
+    rows = resume(run, checkpoints / "last.pt")
+    loss_of = LocationLoss(processor.tokenizer.convert_tokens_to_ids(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
+    loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, params.steps), num_workers=1, prefetch_factor=4)
+    recent: list[tuple[float, float]] = []
+    scores: dict[str, float] = {}
+    for batch in tqdm(loader, desc="pretrain", initial=run.step, total=params.steps, unit="step", mininterval=10):
+        recent.append(train_step(run, batch, params, loss_of))
+        if run.step % params.checkpoint_steps == 0 or run.step == params.steps:
+            scores = heldout_accuracy(run.model.eval(), processor, source, tokens, params, seed)
+            answer, dense = np.mean(recent, axis=0)
+            rows.append({"step": run.step, "answer_loss": round(float(answer), 4), "dense_loss": round(float(dense), 4), **{k: round(v, 4) for k, v in scores.items()}})
+            recent = []
+            log.info("%s", rows[-1])
+            save_checkpoint(run, rows, checkpoints / "last.pt")
+            write_curve(rows, curve)
+    return run.model, processor, scores or {key: float(value) for key, value in rows[-1].items() if key not in ("step", "answer_loss", "dense_loss")}
+
+
+def resume(run: Run, path: Path) -> list[dict[str, Any]]:
+    """Load a checkpoint into the run, when there is one; returns the rows of the curve so far."""
+    import torch
+
+    if not path.exists():
+        return []
+    state = torch.load(path, weights_only=True)
+    run.model.load_state_dict(state["model"])
+    run.head.load_state_dict(state["head"])
+    for optimiser, saved in zip(run.optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(saved)
+    run.step = state["step"]
+    log.info("resuming at step %d from %s", run.step, path)
+    return state["rows"]
+
+
+def save_checkpoint(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
+    """Write all state; the rename is atomic, so that a killed run leaves the earlier checkpoint whole."""
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {"model": run.model.state_dict(), "head": run.head.state_dict(), "step": run.step, "rows": rows}
+    torch.save({**state, "optimisers": [optimiser.state_dict() for optimiser in run.optimisers]}, path.with_suffix(".tmp"))
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def write_curve(rows: list[dict[str, Any]], path: Path) -> None:
+    """The training curve as CSV, columns in the order of their first appearance."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
