@@ -57,3 +57,21 @@ def modality(name: str) -> ModalityWords:
 def shapes() -> dict[str, list[str]]:
     """Adjectives of each shape."""
     return dict(_content()["shapes"])
+
+
+@functools.cache
+def phrases() -> dict[str, dict[str, list[str]]]:
+    """Wordings by claim kind and value, the plain one first; see the section's head in words.yaml."""
+    return dict(_content()["phrases"])
+
+
+@functools.cache
+def frames() -> dict[str, list[str]]:
+    """What stands around an expression, by style, the plain one first."""
+    return dict(_content()["frames"])
+
+
+@functools.cache
+def read_only() -> frozenset[str]:
+    """Words that are read and never written."""
+    return frozenset(_content()["read_only"])
