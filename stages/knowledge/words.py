@@ -72,6 +72,6 @@ def frames() -> dict[str, list[str]]:
 
 
 @functools.cache
-def read_only() -> frozenset[str]:
-    """Words that are read and never written."""
-    return frozenset(_content()["read_only"])
+def read_only(modality_name: str) -> frozenset[str]:
+    """Words of a modality that are read and never written."""
+    return frozenset(_content()["read_only"].get(modality_name, []))
