@@ -99,7 +99,8 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _write(canvas: np.ndarray, text: str, at: tuple[int, int], colour: tuple[int, int, int], size: float = 0.45) -> None:
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 3, cv2.LINE_AA)
+    shadow = (at[0] + 1, at[1] + 1)
+    cv2.putText(canvas, text, shadow, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 1, cv2.LINE_AA)
     cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 

@@ -1,0 +1,89 @@
+"""Examples of the corpus: an accepted query with its boxes, split and tags."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stages.core.records import Example, Query
+from stages.core.stage import StageError
+
+# Mean target box area as a share of the image: below the first small, above the second large.
+SMALL_BELOW, LARGE_ABOVE = 0.01, 0.08
+
+
+@dataclass
+class Picture:
+    """What the corpus needs of one sample; boxes and label counts come from its anchors."""
+
+    sample_id: str
+    dataset: str
+    patient_id: str
+    modality: str
+    width: int
+    height: int
+    licence: str
+    boxes_xyxy_px: dict[str, list[float]] = field(default_factory=dict)
+    labels: Counter[str] = field(default_factory=Counter)
+
+
+def example_of(query: Query, pictures: Mapping[str, Picture], split: str) -> Example:
+    """The example of an accepted query.
+
+    Raises:
+        StageError: a target of the query is no anchor of its sample (tables of different runs).
+    """
+    picture = pictures[query.sample_id]
+    missing = [anchor_id for anchor_id in query.anchor_ids if anchor_id not in picture.boxes_xyxy_px]
+    if missing:
+        raise StageError(f"{query.query_id}: target {missing[0]!r} is not in data/anchors: the tables are of different runs, run `dvc repro`")
+    boxes = in_reading_order([picture.boxes_xyxy_px[anchor_id] for anchor_id in query.anchor_ids])
+    return Example(
+        example_id=query.query_id,
+        sample_id=query.sample_id,
+        dataset=picture.dataset,
+        patient_id=picture.patient_id,
+        modality=picture.modality,
+        text=query.text,
+        label=query.label,
+        boxes_xyxy_px=boxes,
+        width=picture.width,
+        height=picture.height,
+        split=split,
+        kind=query.kind,
+        n_same_label=picture.labels[query.label],
+        size_bin=size_bin(boxes, picture.width, picture.height),
+        claim_kinds=claim_kinds(query.claims),
+        licence=picture.licence,
+    )
+
+
+def in_reading_order(boxes: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Boxes from top to bottom, those of equal top from left to right."""
+    return sorted((list(box) for box in boxes), key=lambda box: (box[1], box[0], box[3], box[2]))
+
+
+def size_bin(boxes: Sequence[Sequence[float]], width: int, height: int) -> str:
+    """small | medium | large by the mean box area as a share of the image; none without a box."""
+    if not boxes:
+        return "none"
+    share = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / len(boxes) / (width * height)
+    return "small" if share < SMALL_BELOW else "large" if share > LARGE_ABOVE else "medium"
+
+
+def claim_kinds(claims: Sequence[str] | None) -> list[str]:
+    """Sorted kinds of the claims that the writer gave; empty when it gave none."""
+    return sorted({json.loads(claim)["kind"] for claim in claims or []})
+
+
+def verbatim_share(examples: Sequence[Example]) -> float:
+    """Share of the test texts that stand word for word in training, case and spaces apart; 0 without test texts."""
+    known = {_normal(example.text) for example in examples if example.split == "train"}
+    test = [_normal(example.text) for example in examples if example.split == "test"]
+    return sum(text in known for text in test) / len(test) if test else 0.0
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split())

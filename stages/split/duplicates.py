@@ -1,0 +1,100 @@
+"""Pictures that are the same, or nearly so, under different patients.
+
+A perceptual hash alone collides on pictures of little detail (two CT phantoms look alike to 64 bits), so a pair
+that it proposes is confirmed by the correlation of normalised thumbnails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.core.stage import StageError
+
+THUMBNAIL_PX = 64
+LEAST_CORRELATION = 0.995
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What is compared of one picture: SHA-256 of size and pixels, 64-bit perceptual hash, and a thumbnail.
+
+    ``thumbnail`` is float32 (4096,), of zero mean and unit length; all zeros for a picture of one grey level.
+    """
+
+    sample_id: str
+    exact: str
+    perceptual: int
+    thumbnail: np.ndarray
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Pairs of indices, smaller first: equal pixels, confirmed near duplicates (equal ones included), hash collisions."""
+
+    exact: list[tuple[int, int]]
+    perceptual: list[tuple[int, int]]
+    collisions: list[tuple[int, int]]
+
+
+def fingerprint(item: tuple[str, bytes]) -> Fingerprint:
+    """Fingerprint of a (sample_id, PNG bytes) pair.
+
+    Raises:
+        StageError: the picture cannot be decoded, which ingestion would not have let through.
+    """
+    import cv2
+    import imagehash
+    from PIL import Image
+
+    sample_id, png = item
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    if pixels is None:
+        raise StageError(f"{sample_id}: its picture in data/samples cannot be decoded; run the ingest stage again (`dvc repro ingest`)")
+    exact = hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
+    bits = imagehash.phash(Image.fromarray(grey)).hash.ravel()
+    small = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
+    small -= small.mean()
+    length = np.linalg.norm(small)
+    thumbnail = (small / length if length > 0 else small).astype(np.float32)
+    return Fingerprint(sample_id, exact, int("".join("1" if bit else "0" for bit in bits), 2), thumbnail)
+
+
+def find_duplicates(prints: Sequence[Fingerprint], owners: Sequence[object], distance: int) -> Duplicates:
+    """Duplicate pairs among pictures of different owners; ``distance`` is the largest Hamming distance in bits."""
+    exact = _exact_pairs(prints, owners)
+    equal = set(exact)
+    perceptual: list[tuple[int, int]] = []
+    collisions: list[tuple[int, int]] = []
+    for i, j in _hash_pairs(prints, owners, distance):
+        alike = (i, j) in equal or float(prints[i].thumbnail @ prints[j].thumbnail) > LEAST_CORRELATION
+        (perceptual if alike else collisions).append((i, j))
+    return Duplicates(exact, perceptual, collisions)
+
+
+def _exact_pairs(prints: Sequence[Fingerprint], owners: Sequence[object]) -> list[tuple[int, int]]:
+    same: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(prints):
+        same[item.exact].append(index)
+    pairs = [(i, j) for indices in same.values() for place, i in enumerate(indices) for j in indices[place + 1 :]]
+    return sorted((i, j) for i, j in pairs if owners[i] != owners[j])
+
+
+def _hash_pairs(prints: Sequence[Fingerprint], owners: Sequence[object], distance: int) -> list[tuple[int, int]]:
+    """Pairs within the distance, in order; blockwise, so that memory stays at a block of 64-bit words."""
+    hashes = np.array([item.perceptual for item in prints], np.uint64)
+    codes = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
+    owner = np.array([codes[item] for item in owners], np.int64)
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(hashes), _BLOCK):
+        bits = np.bitwise_count(hashes[start : start + _BLOCK, None] ^ hashes[None, start:])
+        near = (bits <= distance) & (owner[start : start + _BLOCK, None] != owner[None, start:])
+        rows, columns = np.nonzero(np.triu(near, k=1))
+        pairs += [(start + int(i), start + int(j)) for i, j in zip(rows, columns, strict=True)]
+    return pairs
