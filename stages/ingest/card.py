@@ -1,0 +1,166 @@
+"""Cards: what a source dataset is, in which files, under which licence, and what its labels are called here.
+
+A card holds no path of this machine: the folder comes from ``datasets.<name>.root`` of params.yaml, so that one
+card serves every copy of the data. ``data/cards/README.md`` explains every field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.core.params import ParamError, build
+from stages.knowledge.labels import UnknownLabelError, label
+
+MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "dermoscopy")
+IMAGE_LEFT = ("patient_right", "patient_left", None)
+PLANES = ("axial", "coronal", "sagittal", None)
+INTENSITIES = ("stored", "window", "percentiles")
+# Source name of the masks of a set whose file names carry no {label}.
+UNNAMED_MASK = "mask"
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """How the source marks one canonical label.
+
+    ``sources`` are grey values, palette indices, colours ("#ff0000"), file-name parts or class names; several unite
+    into one object. ``semantic`` is true when one mask may hold several objects, false when it is one object.
+    """
+
+    sources: list[Any]
+    semantic: bool
+
+
+@dataclass(frozen=True)
+class FilePatterns:
+    """Paths below the root, with ``{part}`` or ``{part:regex}`` for what varies and ``*`` for anything; the first that fits wins.
+
+    Parts that images and masks share tie them together. ``{case}`` is needed; ``{patient}`` and ``{view}`` are taken
+    up when present; in mask patterns ``{label}`` is the structure. ``other`` are known files that are no data.
+    """
+
+    image: list[str]
+    mask: list[str]
+    other: list[str]
+
+
+@dataclass(frozen=True)
+class CropTable:
+    """Masks that are cropped to their object, placed by the columns of a CSV table (pixels of the whole image)."""
+
+    table: str
+    image: str
+    mask: str
+    label: str
+    top: str
+    left: str
+    width: str
+    height: str
+    resolution: str
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """A CSV table with one row per image: columns of the image's file name, the patient, the licence (or null)."""
+
+    table: str
+    image: str
+    patient: str | None
+    licence: str | None
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How grey values become 8 bit.
+
+    ``kind``: stored (as they are; wider pictures by percentiles), window (CT: ``level`` and ``width`` in HU) or
+    percentiles (``low`` and ``high`` in percent, of the whole volume).
+    """
+
+    kind: str
+    level: float | None = None
+    width: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One source dataset. The commented example says what each field means to its reader."""
+
+    name: str
+    title: str
+    url: str
+    version: str
+    licence: str
+    licence_limits: str
+    citation: str
+    modality: str
+    body_part: str
+    reader: str
+    files: FilePatterns
+    labels: dict[str, LabelSource]
+    ignored_sources: list[Any]
+    annotated_labels: list[str]
+    view: str
+    image_left_is: str | None
+    intensity: Intensity
+    hash_patients: bool
+    plane: str | None = None
+    mask_threshold: int | None = None
+    crops: CropTable | None = None
+    image_table: ImageTable | None = None
+    notes: str = ""
+
+    def canonical_of(self) -> dict[str, list[str]]:
+        """Source name (as text) -> the canonical labels that it belongs to; ignored sources have none."""
+        table: dict[str, list[str]] = {str(source): [] for source in self.ignored_sources}
+        for name, entry in self.labels.items():
+            for source in entry.sources:
+                table.setdefault(str(source), []).append(name)
+        return table
+
+
+def load_card(path: Path | str) -> Card:
+    """Read and check a card.
+
+    Raises:
+        ParamError: the file is missing or no YAML, a key is unknown, missing or of the wrong type, a value is not
+            one of those allowed, or a label is not canonical (the nearest names are given).
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ParamError(f"card {path} not found: check `card` of the dataset in params.yaml")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParamError(f"{path} is not valid YAML: {error}") from error
+    card = build(Card, content, path.name)
+    _check(card, path.name)
+    return card
+
+
+def _check(card: Card, where: str) -> None:
+    for key, allowed in (("modality", MODALITIES), ("image_left_is", IMAGE_LEFT), ("plane", PLANES)):
+        _expect(getattr(card, key) in allowed, f"{where}:{key}", f"one of {', '.join(map(str, allowed))}", getattr(card, key))
+    _expect(card.intensity.kind in INTENSITIES, f"{where}:intensity:kind", f"one of {', '.join(INTENSITIES)}", card.intensity.kind)
+    needed = {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": ()}[card.intensity.kind]
+    for key in needed:
+        _expect(getattr(card.intensity, key) is not None, f"{where}:intensity:{key}", "a number", None)
+    _expect(bool(card.labels), f"{where}:labels", "at least one label", card.labels)
+    for name in [*card.labels, *card.annotated_labels]:
+        try:
+            label(name)
+        except UnknownLabelError as error:
+            raise ParamError(f"{where}:labels: {error}") from error
+    extra = sorted(set(card.annotated_labels) - set(card.labels))
+    _expect(not extra, f"{where}:annotated_labels", "labels that stand under `labels` too", extra)
+
+
+def _expect(condition: bool, where: str, expected: str, value: Any) -> None:
+    if not condition:
+        raise ParamError(f"{where}: expected {expected}, got {value!r}")

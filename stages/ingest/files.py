@@ -1,0 +1,217 @@
+"""From a folder to cases: which image goes with which masks, by the patterns of a card."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stages.core.params import ParamError
+from stages.core.records import ItemError
+from stages.ingest.card import UNNAMED_MASK, Card, ImageTable
+from stages.ingest.faults import Fault
+
+_PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<regex>(?:[^{}]|\{[0-9,]*\})+))?\}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cropped mask sits: pixels of the whole image, which is ``image_width`` x ``image_height``."""
+
+    top: int
+    left: int
+    width: int
+    height: int
+    image_width: int
+    image_height: int
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """One mask file of a case.
+
+    ``source`` is the structure that its name or table row states. ``place`` says where a cropped mask sits in the
+    image, None for a mask of the image's own size. ``fault`` is a fault known before reading.
+    """
+
+    path: str
+    source: str
+    place: Place | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image and its masks, as paths relative to the root, in sorted order."""
+
+    case_id: str
+    patient: str
+    view: str
+    licence: str
+    image: str
+    masks: list[MaskFile]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the patterns made of a folder: cases, faults of whole items, files that no pattern names, how many masks."""
+
+    cases: list[Case]
+    errors: list[ItemError]
+    unmatched: list[str]
+    n_masks: int
+
+
+def list_files(root: Path) -> list[str]:
+    """All files below ``root`` as sorted relative POSIX paths; folders behind links are not entered."""
+    found = []
+    for folder, _, names in os.walk(root):
+        found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
+    return sorted(found)
+
+
+def inside_root(path: str) -> bool:
+    """Whether a relative path stays below the root (no drive, no leading slash, no ``..``)."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    return bool(path.strip()) and not pure.is_absolute() and ".." not in pure.parts and ":" not in pure.parts[0]
+
+
+def compile_pattern(pattern: str, where: str) -> re.Pattern[str]:
+    """A card's pattern as a regular expression over a whole relative path.
+
+    ``{name}`` matches within one path component, as little as fits; a repeated name must repeat its text;
+    ``{name:regex}`` matches that regex; ``*`` matches anything within a component.
+
+    Raises:
+        ParamError: the pattern leaves the root or is no valid expression.
+    """
+    if not inside_root(_PART.sub("x", pattern)):
+        raise ParamError(f"{where}: the pattern {pattern!r} leaves the dataset's root")
+    text, end, seen = "", 0, set()
+    for match in _PART.finditer(pattern):
+        text += _literal(pattern[end : match.start()])
+        name = match["name"]
+        text += f"(?P={name})" if name in seen else f"(?P<{name}>{match['regex'] or '[^/]+?'})"
+        seen.add(name)
+        end = match.end()
+    try:
+        return re.compile(text + _literal(pattern[end:]))
+    except re.error as error:
+        raise ParamError(f"{where}: the pattern {pattern!r} is not valid: {error}") from error
+
+
+def _literal(text: str) -> str:
+    return "[^/]*".join(re.escape(piece) for piece in text.split("*"))
+
+
+def match_parts(path: str, patterns: Iterable[re.Pattern[str]]) -> dict[str, str] | None:
+    """Named parts of the first pattern that fits the whole path; None when none fits."""
+    for pattern in patterns:
+        if match := pattern.fullmatch(path):
+            return {name: value for name, value in match.groupdict().items() if value is not None}
+    return None
+
+
+def tie_by_name(card: Card, root: Path) -> Found:
+    """Cases of a folder whose masks are tied to images by the parts of their paths.
+
+    Raises:
+        ParamError: a pattern is not valid, or the image pattern has no ``{case}``.
+    """
+    groups = {kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")}
+    require_case(card, groups["image"])
+    images: dict[str, dict[str, str]] = {}
+    masks: dict[str, dict[str, str]] = {}
+    unmatched = []
+    for path in list_files(root):
+        if (parts := match_parts(path, groups["image"])) is not None:
+            images[path] = parts
+        elif (parts := match_parts(path, groups["mask"])) is not None:
+            masks[path] = parts
+        elif match_parts(path, groups["other"]) is None:
+            unmatched.append(path)
+    return _tie(card, root, images, masks, unmatched)
+
+
+def require_case(card: Card, patterns: list[re.Pattern[str]]) -> None:
+    """Every image pattern must name its case."""
+    for pattern, text in zip(patterns, card.files.image, strict=True):
+        if "case" not in pattern.groupindex:
+            raise ParamError(f"{card.name}:files:image: the pattern {text!r} has no {{case}}")
+
+
+def _tie(card: Card, root: Path, images: dict[str, dict[str, str]], masks: dict[str, dict[str, str]], unmatched: list[str]) -> Found:
+    shared = _shared_names(images, masks)
+    by_key: dict[tuple[str, ...], list[MaskFile]] = {}
+    for path, parts in masks.items():
+        by_key.setdefault(_key(parts, shared), []).append(MaskFile(path, parts.get("label", UNNAMED_MASK)))
+    table = read_image_table(card.image_table, root) if card.image_table else {}
+    cases, errors, used = [], [], set()
+    for path, parts in images.items():
+        key = _key(parts, shared)
+        used.add(key)
+        if key not in by_key:
+            cause = "no mask file fits this image: add the mask, or take the image out of the folder"
+            errors.append(Fault("image_without_mask", path, cause).as_error(item_id(card, parts)))
+            continue
+        cases.append(make_case(card, path, parts, by_key[key], table))
+    for key in sorted(set(by_key) - used):
+        for mask in by_key[key]:
+            cause = "no image fits this mask: add the image, or take the mask out of the folder"
+            errors.append(Fault("mask_without_image", mask.path, cause).as_error(item_id(card, masks[mask.path])))
+    return Found(cases, errors, unmatched, len(masks))
+
+
+def _shared_names(images: dict[str, dict[str, str]], masks: dict[str, dict[str, str]]) -> list[str]:
+    """Names of parts that tie images to masks: those that some image and some mask path both carry."""
+    in_images = set().union(*images.values()) if images else set()
+    in_masks = set().union(*masks.values()) if masks else set()
+    return sorted(in_images & in_masks - {"label"})
+
+
+def _key(parts: dict[str, str], names: list[str]) -> tuple[str, ...]:
+    return tuple(parts.get(name, "") for name in names)
+
+
+def item_id(card: Card, parts: dict[str, str]) -> str:
+    """dataset/case of some path parts."""
+    return f"{card.name}/{safe_id(parts.get('case', 'unknown'))}"
+
+
+def safe_id(text: str) -> str:
+    """Text as part of an id: letters, digits, dot, dash and underscore stay, anything else becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+
+
+def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile], table: dict[str, dict[str, str]]) -> Case:
+    """A case from the parts of its image's path; patient and licence from the card's image table where it has one."""
+    row = table.get(PurePosixPath(path).name, {})
+    patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
+    licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence
+    view = safe_id(parts.get("view", card.view))
+    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, sorted(masks, key=lambda m: m.path))
+
+
+def read_image_table(spec: ImageTable, root: Path) -> dict[str, dict[str, str]]:
+    """Rows of the card's image table by file name."""
+    columns = [column for column in (spec.image, spec.patient, spec.licence) if column]
+    return {row[spec.image]: row for row in read_rows(root, spec.table, columns)}
+
+
+def read_rows(root: Path, table: str, columns: Iterable[str]) -> list[dict[str, str]]:
+    """Rows of a CSV table below the root.
+
+    Raises:
+        ParamError: the path leaves the root, the file is missing, or a column that the card names is not in it.
+    """
+    if not inside_root(table) or not (root / table).is_file():
+        raise ParamError(f"the card's table {table!r} is not a file below the dataset's root: mend the card or fetch the table")
+    with (root / table).open(encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [column for column in columns if column not in (reader.fieldnames or [])]
+        if missing:
+            raise ParamError(f"{table} has no column {', '.join(missing)}; it has {', '.join(reader.fieldnames or [])}")
+        return [{key: value or "" for key, value in row.items() if key is not None} for row in reader]

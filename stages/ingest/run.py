@@ -1,0 +1,107 @@
+"""The stage: a dataset's folder -> samples, errors, figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from stages.core.parallel import ordered_map
+from stages.core.params import IngestParams, ParamError, Params, require
+from stages.core.records import ItemError, Sample
+from stages.core.shards import write_table
+from stages.core.stage import StageError, check_error_rate, count_by, worker_count, write_errors
+from stages.ingest.card import Card, load_card
+from stages.ingest.faults import STAGE, Fault
+from stages.ingest.files import Case, Found
+from stages.ingest.readers import READERS
+from stages.ingest.readers.base import Source
+from stages.ingest.samples import CaseResult, ingest_case
+
+
+def ingest(dataset: str, params: Params) -> dict[str, Any]:
+    """Write ``data/samples/<dataset>/{samples,errors}`` and return the figures.
+
+    Raises:
+        StageError: unknown dataset, missing folder, nothing found, or too many faults.
+        ParamError: the card or the parameters are wrong.
+    """
+    if dataset not in params.datasets:
+        raise StageError(f"dataset {dataset!r} is not in params.yaml under `datasets`; known: {', '.join(sorted(params.datasets))}")
+    spec = params.datasets[dataset]
+    card = load_card(spec.card)
+    if card.name != dataset:
+        raise ParamError(f"{spec.card}:name is {card.name!r}, but params.yaml calls the dataset {dataset!r}: ids are made of it, so use one name")
+    check_limits(params.ingest)
+    source = open_source(card, Path(spec.root), params.ingest, f"datasets.{dataset}.root")
+    found, results = read_source(source, worker_count(params))
+    lost = found.errors + [error for result in results for error in result.lost]
+    partial = [error for result in results for error in result.partial]
+    out = Path("data/samples") / dataset
+    out.mkdir(parents=True, exist_ok=True)
+    write_errors(out / "errors", lost + partial)
+    check_error_rate(STAGE, lost, len(found.cases) + len(found.errors), params.ingest.max_error_rate)
+    if partial:
+        check_error_rate(STAGE, partial, found.n_masks, params.ingest.max_error_rate)
+    samples = [sample for result in results for sample in result.samples]
+    write_table(out / "samples", Sample, samples)
+    return figures(samples, sorted(set(lost + partial), key=repr), found, results)
+
+
+def check_limits(limits: IngestParams) -> None:
+    """Ranges of the ``ingest`` block."""
+    require(0 <= limits.max_error_rate <= 1, "ingest.max_error_rate", "a share in [0, 1]", limits.max_error_rate)
+    for name in ("max_slices_per_volume", "min_slice_gap", "min_object_px", "max_pixels", "max_side_px"):
+        require(getattr(limits, name) >= 1, f"ingest.{name}", "at least 1", getattr(limits, name))
+
+
+def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Source:
+    """Card and folder together.
+
+    Raises:
+        ParamError: no such reader.
+        StageError: the folder is missing.
+    """
+    if card.reader not in READERS:
+        raise ParamError(f"card {card.name}: no reader {card.reader!r}; there are {', '.join(sorted(READERS))}")
+    if not root.is_dir():
+        raise StageError(f"the folder {root} of {card.name} is not there: mend {where}, fetch the data from {card.url}, or drop the dataset from params.yaml")
+    return Source(card, root, limits)
+
+
+def read_source(source: Source, workers: int) -> tuple[Found, list[CaseResult]]:
+    """All cases of a folder, in the order of their ids."""
+    found = _without_duplicates(READERS[source.card.reader].find(source.card, source.root), source.card)
+    jobs = [(case, source) for case in found.cases]
+    return found, ordered_map(ingest_case, jobs, workers, f"{STAGE} {source.card.name}")
+
+
+def _without_duplicates(found: Found, card: Card) -> Found:
+    """Cases with one id each; a later case of the same id is an error, not an overwrite."""
+    first: dict[tuple[str, str], Case] = {}
+    errors = list(found.errors)
+    for case in sorted(found.cases, key=lambda case: (case.case_id, case.view, case.image)):
+        earlier = first.setdefault((case.case_id, case.view), case)
+        if earlier is not case:
+            cause = f"it has the same case and view as {earlier.image}: let the card's pattern tell them apart"
+            errors.append(Fault("duplicate_id", case.image, cause).as_error(f"{card.name}/{case.case_id}"))
+    return Found(list(first.values()), errors, found.unmatched, found.n_masks)
+
+
+def figures(samples: list[Sample], errors: list[ItemError], found: Found, results: list[CaseResult]) -> dict[str, Any]:
+    """The keys of metrics/ingest/<dataset>.json; flags count pictures, except small_objects_dropped (objects) and unmatched_files."""
+    flags: Counter[str] = Counter()
+    for result in results:
+        flags.update(result.flags)
+    copies = Counter(sample.image for sample in samples)
+    flags["duplicate_images"] = sum(count - 1 for count in copies.values())
+    flags["unmatched_files"] = len(found.unmatched)
+    return {
+        "images": len(samples),
+        "cases": len({sample.case_id for sample in samples}),
+        "patients": len({sample.patient_id for sample in samples}),
+        "objects": sum(len(sample.objects) for sample in samples),
+        "labels": count_by([item.label for sample in samples for item in sample.objects]),
+        "errors": count_by([error.kind for error in errors]),
+        "flags": dict(sorted(flags.items())),
+    }

@@ -1,0 +1,128 @@
+"""From a reader's pictures to rows of the samples table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.core.geometry import encode_mask
+from stages.core.params import IngestParams
+from stages.core.records import ItemError, Sample, SampleObject, SourceFile
+from stages.ingest.card import Card
+from stages.ingest.faults import Fault
+from stages.ingest.files import Case
+from stages.ingest.objects import ObjectMask
+from stages.ingest.pictures import png_bytes, resize_mask, resize_pixels, scale_of
+from stages.ingest.readers import READERS
+from stages.ingest.readers.base import Picture, Source
+
+# The one flag that is counted in objects; the others are counted in pictures.
+SMALL_OBJECTS = "small_objects_dropped"
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of one case. ``lost`` are errors that cost a picture, ``partial`` those that cost a mask."""
+
+    samples: list[Sample]
+    lost: list[ItemError]
+    partial: list[ItemError]
+    flags: Counter[str]
+
+
+def ingest_case(job: tuple[Case, Source]) -> CaseResult:
+    """Read one case and build its samples; faults come back as values."""
+    case, source = job
+    owner = f"{source.card.name}/{case.case_id}"
+    try:
+        reading = READERS[source.card.reader].read(case, source)
+    except Fault as fault:
+        return CaseResult([], [fault.as_error(owner)], [], Counter())
+    files = _hashed(case, source.root)
+    samples: list[Sample] = []
+    lost: list[ItemError] = []
+    flags: Counter[str] = Counter()
+    for picture in reading.pictures:
+        try:
+            sample, dropped = make_sample(case, picture, source.card, source.limits, files)
+        except Fault as fault:
+            lost.append(fault.as_error(f"{owner}/{picture.view}"))
+            continue
+        samples.append(sample)
+        flags.update({flag: dropped if flag == SMALL_OBJECTS else 1 for flag in sample.flags})
+    return CaseResult(samples, lost, [fault.as_error(owner) for fault in reading.faults], flags)
+
+
+def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, files: list[SourceFile]) -> tuple[Sample, int]:
+    """One row, scaled down to ``max_side_px`` where it is larger, and the number of objects that were too small.
+
+    Raises:
+        Fault: no object of ``min_object_px`` pixels is left.
+    """
+    height, width = picture.pixels.shape[:2]
+    size = scale_of(width, height, limits.max_side_px)
+    scaled = size != (width, height)
+    masks = [ObjectMask(o.label, o.source, o.semantic, resize_mask(o.mask, size) if scaled else o.mask) for o in picture.objects]
+    kept = [item for item in masks if int(item.mask.sum()) >= limits.min_object_px]
+    if not kept:
+        cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}: lower it, or take the picture out"
+        raise Fault("no_object", case.image, cause)
+    too_small = {item.label for item in masks if int(item.mask.sum()) < limits.min_object_px}
+    transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
+    flags = {*picture.flags, *(["scaled_down"] if scaled else []), *([SMALL_OBJECTS] if too_small else [])}
+    sample = Sample(
+        sample_id=f"{card.name}/{case.case_id}/{picture.view}",
+        dataset=card.name,
+        case_id=case.case_id,
+        patient_id=patient_id(card, case.patient),
+        modality=card.modality,
+        body_part=card.body_part,
+        plane=picture.plane,
+        slice_index=picture.slice_index,
+        image=png_bytes(resize_pixels(picture.pixels, size) if scaled else picture.pixels),
+        width=size[0],
+        height=size[1],
+        spacing_mm=_scaled_spacing(picture.spacing_mm, height / size[1], width / size[0]),
+        image_left_is=picture.image_left_is,
+        transform=json.dumps(transform, sort_keys=True),
+        objects=_numbered(kept),
+        annotated_labels=sorted(set(card.annotated_labels) - set(picture.incomplete) - too_small),
+        source_files=files,
+        licence=case.licence,
+        flags=sorted(flags),
+    )
+    return sample, len(masks) - len(kept)
+
+
+def patient_id(card: Card, patient: str) -> str:
+    """Patient of a dataset. Real ones are hashed with the dataset's name, so that no identifier of a source travels on."""
+    name = hashlib.sha256(f"{card.name}\x1f{patient}".encode()).hexdigest()[:16] if card.hash_patients else patient
+    return f"{card.name}/{name}"
+
+
+def _scaled_spacing(spacing_mm: list[float] | None, rows: float, columns: float) -> list[float] | None:
+    return None if spacing_mm is None else [spacing_mm[0] * rows, spacing_mm[1] * columns]
+
+
+def _numbered(objects: list[ObjectMask]) -> list[SampleObject]:
+    """Objects as records, numbered from 0 within their label."""
+    seen: Counter[str] = Counter()
+    records = []
+    for item in objects:
+        records.append(SampleObject(item.label, item.source, seen[item.label], item.semantic, encode_mask(item.mask)))
+        seen[item.label] += 1
+    return records
+
+
+def _hashed(case: Case, root: Path) -> list[SourceFile]:
+    """SHA-256 of the files that a case was made from; a file that could not be read is in the errors table instead."""
+    paths = sorted({case.image, *(mask.path for mask in case.masks if mask.fault is None and (root / mask.path).is_file())})
+    return [SourceFile(path, _sha256(root / path)) for path in paths]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
