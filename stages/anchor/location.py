@@ -13,7 +13,9 @@ _ROWS = ("upper", "middle", "lower")
 _OPPOSITE = {"left": "right", "right": "left"}
 
 
-def location_of(centroid_xy_px: Sequence[float], box_xyxy_px: Sequence[float], width: int, height: int, image_left_is: str | None) -> Location:
+def location_of(
+    centroid_xy_px: Sequence[float], box_xyxy_px: Sequence[float], width: int, height: int, image_left_is: str | None
+) -> Location:
     """Location of an object in an image of ``width`` x ``height`` pixels.
 
     Cells are thirds of the image: "upper left", "upper centre", "upper right", "middle left", "centre",
@@ -22,7 +24,9 @@ def location_of(centroid_xy_px: Sequence[float], box_xyxy_px: Sequence[float], w
     """
     x, y = centroid_xy_px[0] / width, centroid_xy_px[1] / height
     vertical = _ROWS[min(2, int(3 * y))]
-    image_side = "central" if abs(x - 0.5) <= CENTRAL_HALF_WIDTH else "left" if x < 0.5 else "right"
+    # In pixels and about the middle, so that a mirrored object gets the mirrored side to the last bit.
+    from_middle_px = centroid_xy_px[0] - width / 2
+    image_side = "central" if abs(from_middle_px) <= CENTRAL_HALF_WIDTH * width else "left" if from_middle_px < 0 else "right"
     return Location(
         cell=_cell(vertical, _COLUMNS[min(2, int(3 * x))]),
         vertical=vertical,

@@ -17,7 +17,23 @@ from stages.core.stage import StageError
 _COLOURS = [(80, 200, 255), (80, 255, 120), (255, 160, 80), (230, 120, 255), (255, 255, 90), (120, 140, 255)]  # BGR
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _LEAST_SIDE_PX, _ROW_PX, _TABLE_WIDTH_PX = 512, 18, 1240
-_HEADINGS = ["#", "label", "area px", "mm2", "mm", "cell", "image", "patient", "size/x/y of n", "elong", "angle", "solid", "circ", "contrast", "relations"]
+_HEADINGS = [
+    "#",
+    "label",
+    "area px",
+    "mm2",
+    "mm",
+    "cell",
+    "image",
+    "patient",
+    "size/x/y of n",
+    "elong",
+    "angle",
+    "solid",
+    "circ",
+    "contrast",
+    "relations",
+]
 _COLUMNS_PX = [4, 34, 180, 240, 300, 350, 450, 510, 580, 690, 740, 795, 850, 900, 980]
 
 

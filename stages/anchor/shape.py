@@ -91,7 +91,7 @@ def perimeter_px(mask: np.ndarray) -> float:
     padded = np.pad(mask.view(np.uint8), 1)
     straight = np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1])
     diagonal = np.count_nonzero(padded[1:, 1:] != padded[:-1, :-1]) + np.count_nonzero(padded[1:, :-1] != padded[:-1, 1:])
-    return math.pi / 8 * (straight + diagonal / math.sqrt(2))
+    return math.pi / 8 * (float(straight) + float(diagonal) / math.sqrt(2))
 
 
 def circularity(mask: np.ndarray) -> float:

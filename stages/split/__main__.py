@@ -87,7 +87,9 @@ def _pictures(datasets: Sequence[str]) -> dict[str, Picture]:
         for row in iter_table(Path("data/anchors") / dataset / "anchors", Anchor, columns=columns):
             picture = pictures.get(row["sample_id"])
             if picture is None:
-                raise StageError(f"{row['anchor_id']}: its sample is not in data/samples: the tables are of different runs, run `dvc repro`")
+                raise StageError(
+                    f"{row['anchor_id']}: its sample is not in data/samples: the tables are of different runs, run `dvc repro`"
+                )
             picture.boxes_xyxy_px[row["anchor_id"]] = row["box_xyxy_px"]
             picture.labels[row["label"]] += 1
     return pictures
@@ -110,7 +112,7 @@ def _patient(picture: Picture) -> Patient:
 
 def _picture_of(query: Query, pictures: dict[str, Picture]) -> Picture:
     if query.sample_id not in pictures:
-        raise StageError(f"{query.query_id}: no declared dataset holds its sample {query.sample_id!r}: run `dvc repro` so that the tables match params.yaml")
+        raise StageError(f"{query.query_id}: no dataset of params.yaml holds its sample {query.sample_id!r}: run `dvc repro`")
     return pictures[query.sample_id]
 
 

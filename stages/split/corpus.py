@@ -38,7 +38,9 @@ def example_of(query: Query, pictures: Mapping[str, Picture], split: str) -> Exa
     picture = pictures[query.sample_id]
     missing = [anchor_id for anchor_id in query.anchor_ids if anchor_id not in picture.boxes_xyxy_px]
     if missing:
-        raise StageError(f"{query.query_id}: target {missing[0]!r} is not in data/anchors: the tables are of different runs, run `dvc repro`")
+        raise StageError(
+            f"{query.query_id}: target {missing[0]!r} is not in data/anchors: the tables are of different runs, run `dvc repro`"
+        )
     boxes = in_reading_order([picture.boxes_xyxy_px[anchor_id] for anchor_id in query.anchor_ids])
     return Example(
         example_id=query.query_id,

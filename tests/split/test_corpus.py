@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from stages.split.corpus import claim_kinds, in_reading_order, size_bin
 
 
-@pytest.mark.parametrize(
-    ("side", "expected"), [(9.9, "small"), (10.0, "medium"), (28.0, "medium"), (28.3, "large"), (100.0, "large")]
-)
+@pytest.mark.parametrize(("side", "expected"), [(9.9, "small"), (10.0, "medium"), (28.0, "medium"), (28.3, "large"), (100.0, "large")])
 def test_size_bins_begin_at_one_and_eight_percent_of_the_image(side: float, expected: str) -> None:
     assert size_bin([[0.0, 0.0, side, side]], 100, 100) == expected
 

@@ -130,7 +130,7 @@ def test_queries_of_an_undeclared_dataset_stop_the_stage_with_a_remedy(tmp_path:
     write_inputs(tmp_path, samples, anchors, queries)
     mine, mine_anchors, _ = _corpus(tmp_path, patients=3, dataset="a", offset=900)
     write_inputs(tmp_path, mine, mine_anchors, queries)
-    with pytest.raises(StageError, match="no declared dataset holds its sample 'b/p00/0'.*dvc repro"):
+    with pytest.raises(StageError, match="no dataset of params.yaml holds its sample 'b/p00/0'.*dvc repro"):
         split_corpus(params_for("a"))
 
 
