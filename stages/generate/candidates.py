@@ -1,0 +1,147 @@
+"""Which claims may be said of the objects of one label, and of which objects each is true, by ``core.claims``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.core.claims import DIRECTIONS, FALSE, TRUE, Claim, Scene, Thresholds, margins
+from stages.knowledge.labels import Label
+from stages.knowledge.labels import label as label_of
+
+# Kinds whose outline and brightness are worth a word: "the elongated left lung" says nothing to a reader.
+_WITH_SHAPE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part", "part"})
+_WITH_APPEARANCE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
+_CELLS = ("centre", "upper left", "upper right", "lower left", "lower right")
+_RANKED_COLUMN = {"size": "size", "x": "cx", "y": "cy", "brightness": "brightness"}
+_DESCENDING = frozenset({"size", "brightness"})
+FURTHEST_PLACE = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A claim with the anchors of the scene that satisfy it for certain, and those that may; boolean arrays (n,)."""
+
+    claim: Claim
+    certain: np.ndarray
+    possible: np.ndarray
+
+
+@dataclass(frozen=True)
+class Group:
+    """All anchors of one label in a scene and the filter claims that may be said of them.
+
+    ``members`` is a boolean array (n,). Claims that would say nothing are left out: a lesion inside its organ where
+    all of the label are, the patient's side of a structure that states it in its name.
+    """
+
+    scene: Scene
+    label: Label
+    claim: Claim
+    members: np.ndarray
+    candidates: tuple[Candidate, ...]
+
+    def true_of(self, index: int) -> list[Candidate]:
+        """Candidates that hold for one anchor."""
+        return [candidate for candidate in self.candidates if candidate.certain[index]]
+
+
+def group_of(scene: Scene, label: Label, t: Thresholds) -> Group:
+    """The group of a label in a scene; without members where the label does not occur."""
+    members = scene.with_label(label.name)
+    candidates = []
+    for claim in filter_claims(scene, label):
+        score = margins(claim, scene, t)
+        candidate = Candidate(claim, score >= TRUE, score > FALSE)
+        if not _is_empty_talk(claim, label, candidate, members):
+            candidates.append(candidate)
+    return Group(scene, label, Claim("label", label.name), members, tuple(candidates))
+
+
+def filter_claims(scene: Scene, label: Label) -> list[Claim]:
+    """Every claim but ranks and lengths that the language can make of a label in this scene, true or not."""
+    claims = [Claim("image_side", side) for side in ("left", "right")]
+    if scene.image_left_is is not None and label.side is None:
+        claims += [Claim("patient_side", side) for side in ("left", "right")]
+    claims += [Claim("vertical", half) for half in ("upper", "lower")]
+    claims += [Claim("cell", cell) for cell in _CELLS]
+    if label.kind in _WITH_SHAPE:
+        claims += [Claim("shape", shape) for shape in ("round", "elongated", "irregular")]
+    if label.kind in _WITH_APPEARANCE:
+        claims += [Claim("appearance", look) for look in ("bright", "dark")]
+    claims += [Claim("border", edge) for edge in ("left", "right", "top", "bottom")]
+    return claims + _relations(scene, label)
+
+
+def _relations(scene: Scene, label: Label) -> list[Claim]:
+    """Relations to labels that occur exactly once. "Left of the left kidney" would confuse: sided names are not used there."""
+    names = [anchor.label for anchor in scene.anchors]
+    claims = []
+    for name in sorted(set(names)):
+        if name == label.name or names.count(name) != 1:
+            continue
+        sided = label_of(name).side is not None or label.side is not None
+        values = [value for value in DIRECTIONS if not (sided and value in ("left_of", "right_of"))]
+        values += ["inside", "touching"]
+        claims += [Claim("relation", value, name) for value in values]
+    return claims
+
+
+def _is_empty_talk(claim: Claim, label: Label, candidate: Candidate, members: np.ndarray) -> bool:
+    """An object in the structure that contains it anyway, where this tells none of its siblings apart."""
+    anatomical = claim.kind == "relation" and claim.value in ("inside", "touching") and claim.other in (label.inside or [])
+    return anatomical and bool(candidate.possible[members].all())
+
+
+def nearest_claims(scene: Scene, label: Label) -> list[Claim]:
+    """Claims of being the nearest of the label to something that occurs once."""
+    return [Claim("relation", "nearest", claim.other) for claim in _relations(scene, label) if claim.value == "inside"]
+
+
+def size_claim(scene: Scene, index: int) -> Claim | None:
+    """The anchor's greatest diameter in whole millimetres; None without spacing or below 5 mm, where rounding would show."""
+    length_mm = scene.anchors[index].length_mm
+    if scene.spacing_mm is None or length_mm is None or length_mm < 5:
+        return None
+    return Claim("size_mm", "about", None, float(round(length_mm)))
+
+
+def rank_claim(scene: Scene, attribute: str, among: np.ndarray, index: int) -> Claim | None:
+    """The rank of an anchor among others by the plain order of the values; None where no word names the place.
+
+    Whether neighbours in the order are far enough apart is for ``claims.select`` to say.
+    """
+    place, n = _place(scene, attribute, among, index)
+    from_end = n + 1 - place
+    signed, depth = (place, place) if place <= from_end else (-from_end, from_end)
+    if n < 2 or depth > (1 if attribute == "brightness" else FURTHEST_PLACE):
+        return None
+    return Claim("rank", f"{attribute}:{signed}")
+
+
+def _place(scene: Scene, attribute: str, among: np.ndarray, index: int) -> tuple[int, int]:
+    values = scene.columns[_RANKED_COLUMN[attribute]]
+    values = -values if attribute in _DESCENDING else values
+    return 1 + int((values[among] < values[index]).sum()), int(among.sum())
+
+
+def conflict(claims: Sequence[Claim]) -> bool:
+    """Whether claims would not be said in one breath: one of them implies, repeats or muddles another."""
+    kinds = [claim.kind for claim in claims]
+    ranks = {claim.value.split(":")[0] for claim in claims if claim.kind == "rank"}
+    relative = len(ranks) + sum(claim.value == "nearest" for claim in claims)
+    places = {kind for kind in kinds if kind in ("image_side", "patient_side", "vertical", "cell")}
+    borders = {claim.value for claim in claims if claim.kind == "border"}
+    return (
+        len(set(kinds)) < len(kinds)
+        or relative > 1
+        or ("cell" in places and len(places) > 1)
+        or {"image_side", "patient_side"} <= places
+        or ("x" in ranks and bool(places & {"image_side", "patient_side", "cell"}))
+        or ("y" in ranks and bool(places & {"vertical", "cell"}))
+        or bool(borders & {"left", "right"} and places & {"image_side", "patient_side", "cell"})
+        or bool(borders & {"top", "bottom"} and places & {"vertical", "cell"})
+        or (bool(borders) and bool(ranks & {"x", "y"}))
+    )
