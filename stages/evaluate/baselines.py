@@ -28,11 +28,7 @@ def relative_sizes(train: Sequence[Example]) -> np.ndarray:
     Raises:
         StageError: no example has a box.
     """
-    sizes = [
-        ((box[2] - box[0]) / example.width, (box[3] - box[1]) / example.height)
-        for example in train
-        for box in example.boxes_xyxy_px
-    ]
+    sizes = [((box[2] - box[0]) / example.width, (box[3] - box[1]) / example.height) for example in train for box in example.boxes_xyxy_px]
     if not sizes:
         raise StageError("data/corpus/examples has no target box in split 'train', so the baselines have no size: give more patients")
     return np.asarray(sizes)

@@ -74,10 +74,7 @@ def estimate_columns(
     tail = (1 - confidence) / 2
     low, high = np.quantile(bootstrap_means(values, patients, draws, seed), [tail, 1 - tail], axis=0)
     # A column without variation has a mean that differs from its draws by rounding only.
-    return [
-        Estimate(float(mean), float(min(a, mean)), float(max(b, mean)), n, count)
-        for mean, a, b in zip(means, low, high, strict=True)
-    ]
+    return [Estimate(float(mean), float(min(a, mean)), float(max(b, mean)), n, count) for mean, a, b in zip(means, low, high, strict=True)]
 
 
 def widen_unanimous(estimate: Estimate, confidence: float) -> Estimate:

@@ -53,9 +53,7 @@ def contender_table(scores: dict[str, list[Score]], bootstrap: Bootstrap) -> dic
     }
 
 
-def _estimates(
-    scores: dict[str, list[Score]], bootstrap: Bootstrap, name: str, measures: Sequence[str]
-) -> dict[str, dict[str, Estimate]]:
+def _estimates(scores: dict[str, list[Score]], bootstrap: Bootstrap, name: str, measures: Sequence[str]) -> dict[str, dict[str, Estimate]]:
     """All contenders and measures side by side, so that they share the draws."""
     columns = [(contender, measure) for contender in scores for measure in measures]
     values = np.array([[_value(score, measure) for score in scores[contender]] for contender, measure in columns]).T
@@ -139,9 +137,7 @@ def threshold_curve(scores: Sequence[Score]) -> list[tuple[float, float]]:
     return [(threshold, float((floors >= threshold).mean())) for threshold in THRESHOLDS]
 
 
-def metrics_of(
-    table: dict[str, dict[str, Estimate]], gains: dict[str, dict[str, Estimate]], baselines: Sequence[str]
-) -> dict[str, object]:
+def metrics_of(table: dict[str, dict[str, Estimate]], gains: dict[str, dict[str, Estimate]], baselines: Sequence[str]) -> dict[str, object]:
     """The content of metrics/evaluate.json; finite numbers only, few of them (the rest is in metrics/plots)."""
     accuracies = ("acc_at_50", f"{MULTI}acc_at_50")
     figures: dict[str, object] = {"n_multi": next(iter(table.values()))[accuracies[1]].n}

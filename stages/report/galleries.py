@@ -16,6 +16,7 @@ from stages.report.tables import CONTENDERS, World
 
 T = TypeVar("T")
 SHOWN = "tuned"
+TEXT_SHOWN = 160
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,9 @@ def _answer_card(world: World, example: Example) -> Card:
     outcome = "parse failure" if score.parse_failed else "hit" if score.hit_at_50 else "miss"
     rows = [(name, world.scores[name][example.example_id]) for name in CONTENDERS]
     compared = ", ".join(f"{name} {row.iou:.2f}{' (parse failure)' if row.parse_failed else ''}" for name, row in rows)
-    said = f"{score.outcome}: {len(answer.boxes_xyxy_px)} boxes for {score.n_targets} targets"
+    said = f"{score.outcome}; boxes: {len(answer.boxes_xyxy_px)}, targets: {score.n_targets}"
+    if score.parse_failed:
+        said += f"; text: {answer.text[:TEXT_SHOWN] or '(empty)'}"
     drawn = [box for box in answer.boxes_xyxy_px if len(box) == 4 and all(math.isfinite(value) for value in box)]
     return Card(
         **_frame_of(world.samples.loc[example.sample_id]),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from stages.report.statistics import target_shares
 from stages.report.tables import World
 
 if TYPE_CHECKING:
@@ -15,15 +17,16 @@ if TYPE_CHECKING:
 
 # Stands for the page's text colour: replaced by currentColor, so that a plot is readable in the light and the dark theme.
 INK = "#010203"
-# Okabe & Ito's palette (told apart with any colour vision), each with its own marker and line.
+# Told apart by marker and line too. Written as these stand-ins, replaced by the theme's colours (--c0 ... in page.css).
+COLOURS = ("#0102f0", "#0102f1", "#0102f2", "#0102f3", "#0102f4")
 STYLES = {
-    "tuned": ("#0072b2", "o", "-"),
-    "control": ("#d55e00", "s", "--"),
-    "base": ("#009e73", "^", "-."),
-    "random": ("#888888", "x", ":"),
-    "centre": ("#cc79a7", "D", ":"),
+    "tuned": (COLOURS[0], "o", "-"),
+    "control": (COLOURS[1], "s", "--"),
+    "base": (COLOURS[2], "^", "-."),
+    "random": (COLOURS[3], "x", ":"),
+    "centre": (COLOURS[4], "D", ":"),
 }
-OTHER = ("#888888", "v", ":")
+OTHER = (COLOURS[3], "v", ":")
 
 
 def slice_plots(rows: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
@@ -69,19 +72,28 @@ def curve_plot(rows: Sequence[dict[str, str]]) -> str:
 
 def size_plot(world: World) -> str:
     """How large the targets are: cumulative share of the target boxes against the share of the image that they cover."""
-    from stages.report.statistics import target_shares
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure, axes = _figure(6.4, 2.8)
     lines = ("-", "--", "-.", ":")
     modalities = sorted({example.modality for example in world.examples})
+    smallest = 1.0
     for number, modality in enumerate(modalities):
         shares = sorted(target_shares([example for example in world.examples if example.modality == modality]))
         if shares:
+            smallest = min(smallest, shares[0])
             height = [(index + 1) / len(shares) for index in range(len(shares))]
-            colour = list(STYLES.values())[number % len(STYLES)][0]
+            colour = COLOURS[number % len(COLOURS)]
             axes.step(shares, height, where="post", color=colour, linestyle=lines[number % 4], linewidth=1.5, label=modality)
     axes.set_xscale("log")
-    axes.set(ylim=(0, 1.02), xlabel="share of the image that a target's box covers", ylabel="share of the boxes")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set(
+        xlim=(10.0 ** min(-1, math.floor(math.log10(smallest))), 1),
+        ylim=(0, 1.02),
+        xlabel="share of the image that a target's box covers",
+        ylabel="share of the boxes",
+    )
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8)
     return to_svg(figure, "sizes")
@@ -122,4 +134,6 @@ def to_svg(figure: Figure, salt: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[a-z_A-Z0-9.]+">', "<g>", svg)
     svg = re.sub(r'(<svg[^>]*?) (?:width="[^"]*pt" )?(?=[^>]*viewBox)', r"\1 ", svg, count=1)
+    for number, colour in enumerate(COLOURS):
+        svg = svg.replace(colour, f"var(--c{number})")
     return svg.replace(INK, "currentColor")

@@ -120,9 +120,7 @@ def modality_rows(world: World) -> list[ModalityRow]:
 def target_shares(examples: Sequence) -> list[float]:
     """Share of its image that each target box covers."""
     return [
-        (box[2] - box[0]) * (box[3] - box[1]) / (example.width * example.height)
-        for example in examples
-        for box in example.boxes_xyxy_px
+        (box[2] - box[0]) * (box[3] - box[1]) / (example.width * example.height) for example in examples for box in example.boxes_xyxy_px
     ]
 
 

@@ -84,9 +84,7 @@ def test_no_example_with_siblings_gives_counts_of_zero_without_nan(workplace: Pa
     assert figures["gain"]["tuned_minus_base"]["multi_object_acc_at_50"] == {"diff": 0, "low": -1, "high": 1}
 
 
-def test_an_empty_test_split_stops_with_one_message(
-    workplace: Path, corpus: list[Example], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_test_split_stops_with_one_message(workplace: Path, corpus: list[Example], capsys: pytest.CaptureFixture[str]) -> None:
     write_table("data/corpus/examples", Example, [dataclasses.replace(example, split="train") for example in corpus])
     with pytest.raises(SystemExit, match="1"):
         run()

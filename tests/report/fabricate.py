@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,20 @@ from PIL import Image
 
 from stages.core.geometry import encode_mask, tight_box
 from stages.core.records import (
-    Anchor, Appearance, Example, ItemError, Location, Prediction, Query, Ranks, Sample, SampleObject, Shape, SourceFile, Verdict, Writer,
+    Anchor,
+    Appearance,
+    Example,
+    ItemError,
+    Location,
+    Prediction,
+    Query,
+    Ranks,
+    Sample,
+    SampleObject,
+    Shape,
+    SourceFile,
+    Verdict,
+    Writer,
 )  # fmt: skip
 from stages.core.shards import write_table
 from stages.core.stage import run_stage
@@ -81,7 +93,15 @@ def make_query(sample: Sample, number: int, targets: list[str], text: str) -> Qu
     kind = "none" if not targets else "single" if len(targets) == 1 else "multi"
     claims = [json.dumps({"kind": "rank", "value": "size:1"}), json.dumps({"kind": "relation", "value": "left_of", "other": "spleen"})]
     return Query(
-        f"{sample.sample_id}~{number}", sample.sample_id, targets, text, "lesion", kind, claims, "plain", Writer("grammar", "g", "1", "0", 1)
+        f"{sample.sample_id}~{number}",
+        sample.sample_id,
+        targets,
+        text,
+        "lesion",
+        kind,
+        claims,
+        "plain",
+        Writer("grammar", "g", "1", "0", 1),
     )
 
 

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.report.galleries import readable_claim, spread
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers())), st.integers(0, 12))
+def test_spreading_is_fair_and_complete(items: list[tuple[int, int]], limit: int) -> None:
+    chosen = spread(items, lambda item: item[0], lambda item: item[1], limit)
+    assert len(chosen) == min(limit, len(items))
+    sizes = {group: sum(item[0] == group for item in items) for group, _ in items}
+    taken = {group: sum(item[0] == group for item in chosen) for group in sizes}
+    for group, count in taken.items():
+        assert count == sizes[group] or count >= max(taken.values()) - 1
+
+
+def test_spreading_does_not_depend_on_the_order_of_items() -> None:
+    items = [(group, number) for group in "ab" for number in range(5)]
+    pick = [spread(order, lambda i: i[0], lambda i: -i[1], 3) for order in (items, items[::-1])]
+    assert pick[0] == pick[1] == [("a", 4), ("b", 4), ("a", 3)]
+
+
+def test_claims_read_as_words() -> None:
+    assert readable_claim('{"kind": "relation", "value": "left_of", "other": "spleen"}') == "relation = left of spleen"
+    assert readable_claim("free text") == "free text"

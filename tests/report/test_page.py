@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from stages.core.params import load_params
+from stages.core.records import Anchor, Query, Sample
+from stages.core.shards import read_table, write_table
+from stages.core.stage import run_stage
+from stages.report.__main__ import report
+from stages.report.page import render
+from stages.report.tables import load_world
+from tests.report.fabricate import HOSTILE
+
+PAGE = Path("metrics/report/index.html")
+
+
+class Tree(HTMLParser):
+    """Attributes of every element, and whether tags close in order."""
+
+    VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def html(finished_run: Path) -> str:
+    return (finished_run / PAGE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tree(html: str) -> Tree:
+    parsed = Tree()
+    parsed.feed(html)
+    assert parsed.open == []
+    return parsed
+
+
+def test_the_page_stands_alone(html: str, tree: Tree) -> None:
+    for _, attributes in tree.elements:
+        for name in ("src", "href", "xlink:href", "action"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/"))
+    assert "@import" not in html and not re.search(r"url\((?!#)", html)
+
+
+def test_the_page_is_small_and_tells_no_path_or_time(html: str, finished_run: Path) -> None:
+    assert len(html) < 5_000_000
+    assert str(finished_run) not in html and str(Path.home()) not in html
+    assert not re.search(r"20\d\d-\d\d-\d\dT", html)
+
+
+def test_ids_are_unique_and_every_picture_has_words(tree: Tree) -> None:
+    ids = [attributes["id"] for _, attributes in tree.elements if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    images = [attributes for tag, attributes in tree.elements if tag == "img"]
+    assert len(images) >= 50
+    assert all(attributes["alt"] and attributes["loading"] == "lazy" for attributes in images)
+
+
+def test_text_from_the_data_is_escaped(html: str) -> None:
+    assert HOSTILE not in html
+    assert "&lt;script&gt;alert(" in html
+    assert html.count("<script>") == 1
+
+
+def test_boxes_are_drawn_in_the_pixels_of_the_stored_image(html: str, finished_run: Path) -> None:
+    anchors = {row.anchor_id: row for row in read_table(finished_run / "data/anchors/film_tiny/anchors", Anchor)}
+    accepted = read_table(finished_run / "data/verified/accepted", Query)
+    cards = re.findall(r'<article class="card".*?</article>', html, flags=re.DOTALL)
+    checked = 0
+    for query in accepted:
+        own = [card for card in cards if f"<code>{query.sample_id}</code>" in card and f">{query.text}<" in card]
+        if not own or query.anchor_ids[:1] != [f"{query.sample_id}#0"] or not query.sample_id.startswith("film"):
+            continue
+        x0, y0, x1, y1 = anchors[query.anchor_ids[0]].box_xyxy_px
+        assert 'viewBox="0 0 90 200"' in own[0]
+        assert f'<rect class="target" x="{x0:g}" y="{y0:g}" width="{x1 - x0:g}" height="{y1 - y0:g}"/>' in own[0]
+        checked += 1
+    assert checked
+
+
+def test_the_side_marks_follow_the_sample(html: str, finished_run: Path) -> None:
+    cards = re.findall(r'<article class="card".*?</article>', html, flags=re.DOTALL)
+    for card in cards:
+        marks = re.findall(r'<b class="mark (left|right)"[^>]*>(\w)</b>', card)
+        dataset = re.search(r"<code>(\w+)/", card)
+        assert dataset is not None
+        expected = {"ct_tiny": [("left", "R"), ("right", "L")], "film_tiny": [("left", "L"), ("right", "R")], "slide_tiny": []}
+        assert marks == expected[dataset.group(1)]
+        assert ("side unknown" in card) == (marks == [])
+
+
+def test_predictions_are_dashed_and_targets_are_not(html: str) -> None:
+    assert re.search(r"rect\.predicted \{[^}]*stroke-dasharray", html)
+    assert not re.search(r"rect\.target \{[^}]*stroke-dasharray", html)
+    assert html.count('<rect class="predicted"') > 10
+
+
+def test_the_same_tables_give_the_same_bytes(run_copy: Path) -> None:
+    first = PAGE.read_bytes()
+    run_stage("report", report)
+    assert PAGE.read_bytes() == first
+
+
+def test_a_dropped_dataset_disappears_although_its_folders_remain(run_copy: Path) -> None:
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(re.sub(r"  slide_tiny:\n(    .*\n)+", "", text), encoding="utf-8")
+    for fate in ("accepted", "rejected", "undecided"):
+        kept = [row for row in read_table(f"data/verified/{fate}", Query) if not row.sample_id.startswith("slide")]
+        write_table(f"data/verified/{fate}", Query, kept)
+    world = load_world(list(load_params().datasets))
+    assert set(world.samples["dataset"]) == {"ct_tiny", "film_tiny"}
+
+
+def test_nothing_rejected_and_nothing_undecided_still_gives_a_page(run_copy: Path) -> None:
+    for fate in ("rejected", "undecided"):
+        write_table(f"data/verified/{fate}", Query, [])
+    params = load_params()
+    assert render(load_world(list(params.datasets)), params).count("None in this run.") == 2
+
+
+def test_a_damaged_picture_is_named(run_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import dataclasses
+
+    rows = [dataclasses.replace(row, image=b"no png") for row in read_table("data/samples/ct_tiny/samples", Sample)]
+    write_table("data/samples/ct_tiny/samples", Sample, rows)
+    with pytest.raises(SystemExit):
+        run_stage("report", report)
+    assert re.search(r"picture of ct_tiny/c\d\d/0 cannot be decoded", capsys.readouterr().err)
+
+
+def test_missing_metrics_name_the_stage_to_run(run_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("metrics/evaluate.json").unlink()
+    with pytest.raises(SystemExit):
+        run_stage("report", report)
+    assert "dvc repro evaluate" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here: the page's script is not run")
+def test_the_filters_work_in_a_browser(finished_run: Path, tmp_path: Path) -> None:
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+    ]  # fmt: skip
+    page = tmp_path / "clicked.html"
+    click = "<script>document.querySelector('[data-value=\"hit\"]').click();</script></body>"
+    page.write_text((finished_run / PAGE).read_text(encoding="utf-8").replace("</body>", click), encoding="utf-8")
+    dom = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = re.search(r'<output id="shown"[^>]*>(\d+) of (\d+) shown', dom)
+    assert shown is not None
+    assert 0 < int(shown.group(1)) < int(shown.group(2))
+    assert len(re.findall(r'<article class="card"[^>]*data-outcome="hit">', dom)) == int(shown.group(1))
