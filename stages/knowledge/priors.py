@@ -1,4 +1,4 @@
-"""Medical priors that are words: unsupported findings and leaks of the annotation. Data in ``priors.yaml``."""
+"""Medical priors beside labels.yaml: unsupported findings, leaks of the annotation, tolerated positions. Data in ``priors.yaml``."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def unsupported_words() -> list[str]:
 def leak_words() -> list[str]:
     """Words that speak of the annotation instead of the patient."""
     return list(_content()["leaks"])
+
+
+def side_margin() -> float:
+    """Tolerated distance beyond the middle line on the unexpected side, as a share of the picture's width."""
+    return float(_content()["side_margin"])
+
+
+def midline_margin() -> float:
+    """Tolerated distance of a midline structure from the middle line, as a share of the picture's width."""
+    return float(_content()["midline_margin"])

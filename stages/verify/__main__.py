@@ -1,0 +1,98 @@
+"""Queries of all datasets to verdicts: ``python -m stages.verify``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stages.core.parallel import ordered_map, split_errors
+from stages.core.params import Params, VerifyParams, require
+from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
+from stages.core.shards import iter_table, read_table, write_table
+from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
+from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, SampleJob, judge_sample
+
+FATES = (ACCEPTED, REJECTED, UNDECIDED)
+FUNNEL = Path("metrics/plots/verify_funnel.csv")
+
+
+def main() -> None:
+    """Parse the command line and run the stage."""
+    argparse.ArgumentParser(prog="python -m stages.verify", description=__doc__).parse_args()
+    run_stage("verify", verify)
+
+
+def verify(params: Params) -> dict[str, Any]:
+    """Judge every query, write accepted, rejected, undecided, verdicts and errors, return the metrics."""
+    _check(params.verify)
+    queries: dict[str, list[Query]] = defaultdict(list)
+    for query in iter_table("data/queries/queries", Query):
+        queries[query.sample_id].append(query)
+    n_queries = sum(map(len, queries.values()))
+    judge = partial(judge_sample, params=params.verify)
+    judged, errors = split_errors(ordered_map(judge, _jobs(params, queries), worker_count(params), "verify"))
+    errors += [
+        ItemError(query.query_id, "verify", "no_sample", "", f"sample {query.sample_id!r} is in no dataset of params.yaml")
+        for orphans in queries.values()
+        for query in orphans
+    ]
+    folder = Path("data/verified")
+    write_errors(folder / "errors", errors)
+    check_error_rate("verify", errors, n_queries, params.verify.max_error_rate)
+    for fate in FATES:
+        write_table(folder / fate, Query, [item.query for item in judged if item.fate == fate])
+    write_table(folder / "verdicts", Verdict, [verdict for item in judged for verdict in item.verdicts])
+    write_funnel(FUNNEL, judged)
+    return figures(judged, n_queries, errors)
+
+
+def _check(params: VerifyParams) -> None:
+    require(0 <= params.max_error_rate <= 1, "verify.max_error_rate", "between 0 and 1", params.max_error_rate)
+    require(params.min_words >= 1, "verify.min_words", "at least 1", params.min_words)
+    require(params.max_words >= params.min_words, "verify.max_words", "at least verify.min_words", params.max_words)
+    require(0 <= params.min_visibility <= 1, "verify.min_visibility", "between 0 and 1", params.min_visibility)
+    require(0 < params.near_duplicate <= 1, "verify.near_duplicate", "above 0 and at most 1", params.near_duplicate)
+
+
+def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[SampleJob]:
+    """Images that have queries, dataset by dataset; what is left in ``queries`` afterwards has no image."""
+    for dataset in sorted(params.datasets):
+        anchors: dict[str, list[Anchor]] = defaultdict(list)
+        for anchor in read_table(Path("data/anchors") / dataset / "anchors", Anchor):
+            anchors[anchor.sample_id].append(anchor)
+        for sample in iter_table(Path("data/samples") / dataset / "samples", Sample):
+            if sample.sample_id in queries:
+                yield SampleJob(sample, anchors[sample.sample_id], queries.pop(sample.sample_id))
+
+
+def write_funnel(path: Path, judged: Sequence[Judged]) -> None:
+    """CSV of how many queries each check passed, left open or rejected: dataset, modality, check, reason, n."""
+    counts = Counter(
+        (item.dataset, item.modality, verdict.check, verdict.reason) for item in judged for verdict in item.verdicts
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(["dataset", "modality", "check", "reason", "n"])
+        writer.writerows([*key, n] for key, n in sorted(counts.items()))
+
+
+def figures(judged: Sequence[Judged], n_queries: int, errors: Sequence[ItemError]) -> dict[str, Any]:
+    """The stage's metrics: fates, and the reason that decided each query that was not accepted."""
+    fates = Counter(item.fate for item in judged)
+    return {
+        "queries": n_queries,
+        **{fate: fates[fate] for fate in FATES},
+        "accepted_rate": fates[ACCEPTED] / max(1, n_queries),
+        "reasons": count_by([item.deciding.reason for item in judged if item.fate != ACCEPTED]),
+        "errors": count_by([error.kind for error in errors]),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The cascade: every query through the checks until one rejects it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stages.core.params import VerifyParams
+from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
+from stages.verify.checks import CHECKS
+from stages.verify.context import Context
+
+ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
+
+
+@dataclass(frozen=True)
+class SampleJob:
+    """One image with its anchors and its queries."""
+
+    sample: Sample
+    anchors: list[Anchor]
+    queries: list[Query]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A query, its fate, and the verdicts of the checks that it reached."""
+
+    query: Query
+    fate: str
+    verdicts: list[Verdict]
+    dataset: str
+    modality: str
+
+    @property
+    def deciding(self) -> Verdict:
+        """The verdict that rejected it, else the first that could not decide, else the last."""
+        open_ones = [verdict for verdict in self.verdicts if verdict.passed is not True]
+        against = [verdict for verdict in open_ones if verdict.passed is False]
+        return (against or open_ones or self.verdicts[-1:])[0]
+
+
+def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemError]:
+    """Every query of an image, in the order of their ids; a picture or mask that cannot be read is an error value."""
+    context = Context(job.sample, job.anchors, params)
+    try:
+        _ = context.grey, context.masks, context.scene
+    except ValueError as error:
+        return [_error(query, "bad_image", str(error)) for query in job.queries]
+    return [judge(query, context) for query in sorted(job.queries, key=lambda query: query.query_id)]
+
+
+def _error(query: Query, kind: str, cause: str) -> ItemError:
+    return ItemError(query.query_id, "verify", kind, "", cause)
+
+
+def judge(query: Query, context: Context) -> Judged:
+    """Run the checks in order; the first rejection ends the query's path, an open verdict does not."""
+    verdicts: list[Verdict] = []
+    for check in CHECKS.values():
+        verdicts.append(check(query, context))
+        if verdicts[-1].passed is False:
+            break
+    return Judged(query, fate_of(verdicts), verdicts, context.sample.dataset, context.sample.modality)
+
+
+def fate_of(verdicts: Sequence[Verdict]) -> str:
+    """Rejected if any check rejects, undecided if any cannot decide, else accepted."""
+    outcomes = [verdict.passed for verdict in verdicts]
+    if False in outcomes:
+        return REJECTED
+    return UNDECIDED if None in outcomes else ACCEPTED

@@ -1,0 +1,52 @@
+"""The image judge: is the target visible where its mask says, and does it look as the text says?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.core.records import Anchor, Query, Verdict
+from stages.verify.context import Context
+from stages.verify.reasons import passed, rejected
+from stages.verify.visibility import Visibility, visibility
+
+CHECK = "evidence"
+
+
+def check_evidence(query: Query, context: Context) -> Verdict:
+    """Every target stands out at least as much as ``verify.min_visibility``; appearance claims hold when measured anew."""
+    targets = context.targets(query)
+    if not targets:
+        return passed(query, CHECK, evidence="no target to look at")
+    found = {anchor.anchor_id: judged(anchor, context) for anchor in targets}
+    faintest = min(found, key=lambda anchor_id: (found[anchor_id].score, anchor_id))
+    seen = found[faintest]
+    measured = f"{faintest}: visibility {seen.score:.2f}, ring AUC {seen.ring_auc:.2f}, edge z {seen.edge_z:.1f}"
+    margin = seen.score - context.params.min_visibility
+    if margin < 0:
+        return rejected(query, CHECK, "not_visible", measured, margin)
+    contradiction = _appearance_fault(query, found, context)
+    if contradiction:
+        return rejected(query, CHECK, "appearance_contradicted", contradiction)
+    return passed(query, CHECK, margin, measured)
+
+
+def judged(anchor: Anchor, context: Context) -> Visibility:
+    """Visibility of an anchor, measured once per image."""
+    if anchor.anchor_id not in context.visibilities:
+        siblings = [context.masks[other.anchor_id] for other in context.anchors if other.label == anchor.label]
+        same_label = np.logical_or.reduce(siblings)
+        context.visibilities[anchor.anchor_id] = visibility(context.grey, context.masks[anchor.anchor_id], same_label)
+    return context.visibilities[anchor.anchor_id]
+
+
+def _appearance_fault(query: Query, found: dict[str, Visibility], context: Context) -> str:
+    """What the picture says against "bright" or "dark"; empty when nothing."""
+    limit = context.thresholds.contrast_grey - context.thresholds.contrast_margin_grey
+    for claim in context.parsed(query).claims:
+        if claim.kind != "appearance":
+            continue
+        for anchor_id, seen in found.items():
+            contrast = seen.contrast_grey or 0.0
+            if (contrast if claim.value == "bright" else -contrast) < limit / 2:
+                return f"{claim.value} is claimed of {anchor_id}, which differs from its ring by {contrast:+.1f} grey levels"
+    return ""

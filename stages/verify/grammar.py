@@ -1,0 +1,283 @@
+"""Patterns over word classes, each with the claims that it says.
+
+The text is a string of class characters (``lexicon``), fillers left out; at every place the first pattern that
+matches is taken. What no pattern takes is either silent (the listed classes mean nothing alone) or unread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stages.core.claims import Claim
+from stages.knowledge.labels import labels
+from stages.verify.lexicon import Word
+
+SILENT = frozenset("IPHioa&@,")
+EDGE_OF = {"left": "left", "right": "right", "upper": "top", "lower": "bottom"}
+
+
+@dataclass
+class Reading:
+    """What has been read so far. ``bare_sides``: "left" or "right" of nobody said whom. ``names``: target nouns."""
+
+    claims: list[Claim] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    bare_sides: list[str] = field(default_factory=list)
+    names: list[Word] = field(default_factory=list)
+
+    def say(self, kind: str, value: str, other: str | None = None, number: float | None = None) -> None:
+        """Add a claim once."""
+        claim = Claim(kind, value, other, number)
+        if claim not in self.claims:
+            self.claims.append(claim)
+
+
+Builder = Callable[[Reading, list[Word]], None]
+
+
+def _of(matched: list[Word], tag: str) -> str:
+    return next(word.value for word in matched if word.tag == tag)
+
+
+def _image_side(out: Reading, m: list[Word]) -> None:
+    out.say("image_side", _of(m, "S"))
+
+
+def _patient_side(out: Reading, m: list[Word]) -> None:
+    out.say("patient_side", _of(m, "S"))
+
+
+def _patient_zone(out: Reading, m: list[Word]) -> None:
+    out.say("patient_side", _of(m, "S"))
+    out.say("vertical", _of(m, "V"))
+
+
+def _vertical(out: Reading, m: list[Word]) -> None:
+    out.say("vertical", _of(m, "V"))
+
+
+def _quadrant(out: Reading, m: list[Word]) -> None:
+    out.say("vertical", _of(m, "V"))
+    out.say("image_side", _of(m, "S"))
+
+
+def _cell(out: Reading, m: list[Word]) -> None:
+    out.say("cell", f"{_of(m, 'V')} {_of(m, 'S')}")
+
+
+def _centre(out: Reading, m: list[Word]) -> None:
+    out.say("cell", "centre")
+
+
+def _border(out: Reading, m: list[Word]) -> None:
+    out.say("border", EDGE_OF[next(word.value for word in m if word.tag in "SV")])
+
+
+def _direction(out: Reading, m: list[Word]) -> None:
+    out.say("relation", f"{_of(m, 'S')}_of", _of(m, "L"))
+
+
+def _two_directions(out: Reading, m: list[Word]) -> None:
+    out.say("relation", f"{_of(m, 'S')}_of", _of(m, "L"))
+    out.say("relation", _of(m, "R"), _of(m, "L"))
+
+
+def _relation(out: Reading, m: list[Word]) -> None:
+    out.say("relation", _of(m, "R"), _of(m, "L"))
+
+
+def _nearest_name(out: Reading, m: list[Word]) -> None:
+    if _of(m, "R") != "nearest":
+        out.unread.append(" ".join(word.text for word in m))
+        return
+    _name(out, [m[1]])
+    out.say("relation", "nearest", m[2].value)
+
+
+def _touching(out: Reading, m: list[Word]) -> None:
+    out.say("relation", "touching", _of(m, "L"))
+
+
+def _inside(out: Reading, m: list[Word]) -> None:
+    out.say("relation", "inside", _of(m, "L"))
+
+
+def _higher_than(out: Reading, m: list[Word]) -> None:
+    relation = {"y:1": "above", "y:-1": "below", "upper": "above", "lower": "below"}.get(m[0].value)
+    if relation is None:
+        out.unread.append(m[0].text)
+    else:
+        out.say("relation", relation, _of(m, "L"))
+
+
+def _compound(out: Reading, m: list[Word]) -> None:
+    """ "left lung opacity": the last noun is the thing, the one before says where."""
+    out.say("relation", "inside", m[0].value)
+    _name(out, [m[1]])
+
+
+def _name(out: Reading, m: list[Word]) -> None:
+    values = "|".join(word.value for word in m if word.tag == "L").split("|")
+    out.say("label", "|".join(sorted(set(values))))
+    out.names.extend(word for word in m if word.tag == "L")
+
+
+def _side_pair(out: Reading, m: list[Word]) -> None:
+    _name(out, m)
+    out.say("count", "2", number=2.0)
+
+
+def _superlative(out: Reading, m: list[Word]) -> None:
+    out.say("rank", m[0].value)
+
+
+def _nth_superlative(out: Reading, m: list[Word]) -> None:
+    attribute, place = _of(m, "Z").split(":")
+    out.say("rank", f"{attribute}:{'-' if place.startswith('-') else ''}{_of(m, 'O')}")
+
+
+def _several_superlative(out: Reading, m: list[Word]) -> None:
+    attribute, place = _of(m, "Z").split(":")
+    n = _of(m, "N")
+    out.say("rank", f"{attribute}:-1-{n}" if place.startswith("-") else f"{attribute}:1-{n}")
+    out.say("count", n, number=float(n))
+
+
+def _side_of_two(out: Reading, m: list[Word]) -> None:
+    out.say("rank", {"left": "x:1", "right": "x:-1", "upper": "y:1", "lower": "y:-1"}[m[0].value])
+
+
+def _take_from(out: Reading, words: list[Word]) -> list[Word]:
+    """Read and take out "second ... from the left", whose parts stand around the noun."""
+    found = re.search(r"O([ABLH,]*)F([SV])(?!o[LN])", "".join(word.tag for word in words))
+    if not found:
+        return words
+    attribute, sign = {"left": ("x", ""), "right": ("x", "-"), "upper": ("y", ""), "lower": ("y", "-")}[words[found.start(2)].value]
+    out.say("rank", f"{attribute}:{sign}{words[found.start()].value}")
+    return [*words[: found.start()], *words[found.start(1) : found.end(1)], *words[found.end() :]]
+
+
+def _count(out: Reading, m: list[Word]) -> None:
+    out.say("count", m[0].value, number=float(m[0].value))
+
+
+def _size(out: Reading, m: list[Word]) -> None:
+    numbers = [float(word.value) for word in m if word.tag == "N"]
+    factor = float(m[-1].value)
+    out.say("size_mm", "about", number=round(max(numbers) * factor, 3))
+
+
+def _shape(out: Reading, m: list[Word]) -> None:
+    out.say("shape", m[0].value)
+
+
+def _appearance(out: Reading, m: list[Word]) -> None:
+    out.say("appearance", m[0].value)
+
+
+def _bare_side(out: Reading, m: list[Word]) -> None:
+    out.bare_sides.append(_of(m, "S"))
+
+
+def _bare_quadrant(out: Reading, m: list[Word]) -> None:
+    _vertical(out, m)
+    _bare_side(out, m)
+
+
+def _side_and_half(out: Reading, m: list[Word]) -> None:
+    """ "left and right kidney": the second side belongs to the label's name."""
+    half = labels().get(m[-1].value)
+    if half is None or half.pair is None or half.side == m[0].value:
+        _unread(out, m)
+        return
+    both = "|".join(sorted(name for name, entry in labels().items() if entry.pair == half.pair))
+    _side_pair(out, [Word("L", both, m[-1].text, True)])
+
+
+def _unread(out: Reading, m: list[Word]) -> None:
+    out.unread.append(" ".join(word.text for word in m))
+
+
+def _silent(out: Reading, m: list[Word]) -> None:
+    """Flagged words: the checks of words speak of them."""
+
+
+# In order: at each place of the text the first pattern that matches wins.
+RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
+    (re.compile(pattern), builder)
+    for pattern, builder in (
+        # Sizes. "larger than 2 cm" is no equality.
+        ("[MR]~?N(?:U?xN)*U", _unread),
+        ("~?N(?:U?xN){0,2}U", _size),
+        # Ranks.
+        ("OZo?", _nth_superlative),
+        ("NZ|ZN(?!U)", _several_superlative),
+        ("[SV][o1]N", _side_of_two),
+        ("[zV]i?I?tL", _higher_than),
+        ("[zV]t", _unread),
+        ("z(?:[o1][Nb])?", _superlative),
+        ("Z(?:[o1]N?)?", _superlative),
+        # Borders.
+        ("[T@]I?[SV]I?D", _border),
+        # Relations. Two nouns in a row may be one compound: which one is meant cannot be told.
+        ("(?:So|[iT])LL", _unread),
+        ("So&RL", _two_directions),
+        ("R&SoL", _two_directions),
+        ("SoL", _direction),
+        ("[SVC]+[HhqK]*[oi]L|[oi][SVC]+L", _unread),
+        ("RLL", _nearest_name),
+        ("RL", _relation),
+        ("TL", _touching),
+        ("iL", _inside),
+        # Places.
+        ("PS[Hh]?V[Hhw]?", _patient_zone),
+        ("PS(?!o)[Hh]?", _patient_side),
+        ("SVw|SwV", _patient_zone),
+        ("S[Hh]?[oi]P|SPH?|Sp", _patient_side),
+        ("VSq[oi]I|IVSq", _quadrant),
+        ("VS[HK](?:[oi]I)?|IVS[HK]?|VS[oi]I|SV[HK](?:[oi]I)?|KVS", _cell),
+        ("VS(?![ohHqK])|SV(?![ohHqK])", _bare_quadrant),
+        ("[VS]C|C[VS]|VSq|SVq", _unread),
+        ("S[Hh]?[oi]I|IS(?!o)[Hh]?", _image_side),
+        ("V[Hhw]?(?:[oi]I)?|IV[Hh]?", _vertical),
+        ("C[KHh]?(?:[oi]I)?|IC", _centre),
+        # Things.
+        ("S&SL", _side_pair),
+        ("S&L", _side_and_half),
+        ("NoL", _unread),
+        ("[Nnb](?=[ABSVCPp,]*L)|bo?", _count),
+        ("ao", _silent),
+        ("L&L", _name),
+        ("oL", _inside),
+        ("LL", _compound),
+        ("L", _name),
+        ("S[Hh]?", _bare_side),
+        ("A", _shape),
+        ("B", _appearance),
+        ("X", _silent),
+    )
+)
+
+
+def read_words(words: list[Word]) -> Reading:
+    """Claims and leftovers of a text's words."""
+    out = Reading()
+    kept = _take_from(out, [word for word in words if word.tag != "_"])
+    tags = "".join(word.tag for word in kept)
+    place = 0
+    while place < len(tags):
+        place = _step(out, kept, tags, place)
+    return out
+
+
+def _step(out: Reading, kept: list[Word], tags: str, place: int) -> int:
+    for pattern, builder in RULES:
+        found = pattern.match(tags, place)
+        if found:
+            builder(out, kept[place : found.end()])
+            return found.end()
+    if tags[place] not in SILENT:
+        out.unread.append(kept[place].text)
+    return place + 1

@@ -1,0 +1,193 @@
+"""Words of referring expressions, each with a class of one character that the grammar's patterns are written in.
+
+The vocabulary comes from stages/knowledge (labels, shapes, modality words, priors) and from ``lexicon.yaml`` beside
+this file (free English). Phrases are matched by spaCy's PhraseMatcher over plain tokens, longest first.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.knowledge import words
+from stages.knowledge.labels import Label, labels
+from stages.knowledge.priors import leak_words, unsupported_words
+
+# Class characters of lexicon.yaml's sections.
+VALUED = {
+    "side": "S", "vertical": "V", "superlative": "Z", "comparative": "z", "ordinal": "O", "ordinal_superlative": "Z",
+    "number": "N", "sole": "n", "both": "b", "appearance": "B", "shape": "A", "relation": "R", "touch": "T", "at": "@",
+    "unit": "U",
+}  # fmt: skip
+VALUELESS = {
+    "centre": "C", "corner": "K", "half": "h", "part": "H", "quadrant": "q", "zone": "w", "than": "t", "image": "I",
+    "patient": "P", "half_body": "p", "edge": "D", "compare": "M", "times": "x", "approx": "~", "one_of": "1", "from": "F", "of": "o", "in": "i", "and": "&", "all": "a",
+    "filler": "_",
+}  # fmt: skip
+LABEL, FLAGGED, UNKNOWN, FILLER = "L", "X", "?", "_"
+RADIOGRAPH = "radiograph_"
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+|'s\b|[^\w\s]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_SILENT = frozenset(".;:!?\"'()[]–—")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One matched phrase: class character, value, the text it was read from.
+
+    ``plural`` is for labels: True, False, or None where the phrase does not tell.
+    """
+
+    tag: str
+    value: str
+    text: str
+    plural: bool | None = None
+
+
+def normalise(text: str) -> str:
+    """Lower case, one kind of apostrophe and dash, hyphens as spaces, single spaces."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    text = re.sub("[\u2018\u2019\u02bc]", "'", text)
+    text = re.sub(r"[-\u2010-\u2015\u2212_/]", " ", text)
+    return " ".join(text.split())
+
+
+def tokens_of(text: str) -> list[str]:
+    """Tokens of a normalised text; punctuation that only separates is left out."""
+    return [token for token in _TOKEN.findall(text) if token not in _SILENT]
+
+
+@functools.cache
+def _content() -> dict[str, Any]:
+    return yaml.safe_load((Path(__file__).parent / "lexicon.yaml").read_text(encoding="utf-8"))
+
+
+def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
+    """(phrase, word) pairs; of two entries of one phrase the first counts."""
+    for name, known in _content()["labels"].items():
+        value = "|".join(sorted(known))
+        yield name, Word(LABEL, value, name, False)
+        yield plural_of(name), Word(LABEL, value, name, True)
+    yield from _label_entries()
+    for word in [*unsupported_words(), *leak_words()]:
+        yield word, Word(FLAGGED, word, word)
+    yield from _adjective_entries()
+    content = _content()
+    prefixes = (RADIOGRAPH, "") if radiograph else ("",)
+    for prefix in prefixes:
+        for section, tag in VALUED.items():
+            for value, phrases in content.get(prefix + section, {}).items():
+                yield from ((phrase, Word(tag, value, phrase)) for phrase in phrases)
+    for section, tag in VALUELESS.items():
+        yield from ((phrase, Word(tag, "", phrase)) for phrase in content[section])
+
+
+def _label_entries() -> Iterator[tuple[str, Word]]:
+    for entry in labels().values():
+        for number, name in enumerate(entry.names):
+            yield name, Word(LABEL, entry.name, name, False)
+            yield (entry.plural if number == 0 and entry.plural else plural_of(name)), Word(LABEL, entry.name, name, True)
+    for pair, halves in pairs().items():
+        plural = next(half.pair_plural for half in halves if half.pair_plural)
+        value = "|".join(sorted(half.name for half in halves))
+        yield pair, Word(LABEL, value, pair, False)
+        yield plural, Word(LABEL, value, plural, True)
+
+
+def pairs() -> dict[str, list[Label]]:
+    """The two halves of every pair, by the pair's name."""
+    found: dict[str, list[Label]] = {}
+    for entry in labels().values():
+        if entry.pair:
+            found.setdefault(entry.pair, []).append(entry)
+    return found
+
+
+def _adjective_entries() -> Iterator[tuple[str, Word]]:
+    for shape, adjectives in words.shapes().items():
+        yield from ((adjective, Word("A", shape, adjective)) for adjective in adjectives)
+    for entry in words.modalities().values():
+        yield from ((phrase, Word("Z", "brightness:1", phrase)) for phrase in entry.brightest)
+        yield from ((phrase, Word("Z", "brightness:-1", phrase)) for phrase in entry.darkest)
+    for entry in words.modalities().values():
+        yield from ((phrase, Word("B", "bright", phrase)) for phrase in entry.bright)
+        yield from ((phrase, Word("B", "dark", phrase)) for phrase in entry.dark)
+        yield entry.image, Word("I", "", entry.image)
+
+
+def plural_of(name: str) -> str:
+    """Plural of a noun phrase by the regular endings of English and Latin ones that medicine keeps; head noun last or before "of"."""
+    head, of, rest = name.partition(" of ")
+    return _plural_word(head) + of + rest
+
+
+_LATIN = (("nucleus", "nuclei"), ("focus", "foci"), ("vertebra", "vertebrae"), ("bronchus", "bronchi"), ("thorax", "thoraces"))
+
+
+def _plural_word(name: str) -> str:
+    for ending, plural in _LATIN:
+        if name.endswith(ending):
+            return name.removesuffix(ending) + plural
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return name[:-1] + "ies"
+    return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+class Lexicon:
+    """The phrase matcher of one kind of picture; make it once per process (``lexicon``)."""
+
+    def __init__(self, radiograph: bool) -> None:
+        import spacy
+        from spacy.matcher import PhraseMatcher
+
+        self._vocab = spacy.blank("en").vocab
+        self._matcher = PhraseMatcher(self._vocab)
+        self._words: dict[str, Word] = {}
+        for phrase, word in _entries(radiograph):
+            key = " ".join(tokens_of(normalise(phrase)))
+            if key and key not in self._words:
+                self._words[key] = word
+                self._matcher.add(key, [self._doc(key.split(" "))])
+
+    def _doc(self, tokens: list[str]) -> Any:
+        from spacy.tokens import Doc
+
+        return Doc(self._vocab, words=tokens)
+
+    def read(self, text: str) -> list[Word]:
+        """The text as words, in order; a token that no phrase holds becomes an unknown word, a digit group a number."""
+        tokens = tokens_of(normalise(text))
+        if not tokens:
+            return []
+        best: dict[int, int] = {}
+        for _, start, end in self._matcher(self._doc(tokens)):
+            best[start] = max(best.get(start, 0), end)
+        found, place = [], 0
+        while place < len(tokens):
+            end = best.get(place, place + 1)
+            phrase = " ".join(tokens[place:end])
+            found.append(self._word(phrase))
+            place = end
+        return found
+
+    def _word(self, phrase: str) -> Word:
+        if phrase in self._words:
+            return replace(self._words[phrase], text=phrase)
+        if phrase == ",":
+            return Word(",", "", phrase)
+        if _NUMBER.fullmatch(phrase):
+            return Word("N", phrase.replace(",", "."), phrase)
+        return Word(UNKNOWN, "", phrase)
+
+
+@functools.cache
+def lexicon(radiograph: bool) -> Lexicon:
+    """The lexicon, built once per process. In a radiograph "superior" is up in the picture; in an axial slice it is not."""
+    return Lexicon(radiograph)

@@ -1,0 +1,67 @@
+"""Free English to claims, whoever wrote it. What cannot be read is reported, never assumed true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stages.core.claims import Claim
+from stages.verify.grammar import Reading, read_words
+from stages.verify.lexicon import lexicon
+
+MAX_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a text says.
+
+    ``unread``: content words and phrases that no rule could read. ``ambiguous``: sides of which the text does not say
+    whose they are, where picture and patient may disagree. ``plural``: number of the target's noun, None if it does
+    not tell.
+    """
+
+    claims: tuple[Claim, ...]
+    unread: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+    plural: bool | None
+
+
+def parse(text: str, modality: str = "", image_left_is: str | None = None) -> Parsed:
+    """Claims of a referring expression.
+
+    A bare side ("the left nodule") means the picture's where the picture has no orientation; where it has one, the
+    reader cannot tell the picture's side from the patient's, and it is reported as ambiguous.
+    Text beyond ``MAX_CHARACTERS`` is not read, and reported.
+    """
+    reading = read_words(lexicon(modality == "X-ray").read(text[:MAX_CHARACTERS]))
+    if len(text) > MAX_CHARACTERS:
+        reading.unread.append(f"everything after character {MAX_CHARACTERS}")
+    claims = _one_label(reading)
+    ambiguous = _resolve_sides(reading, claims, image_left_is)
+    return Parsed(tuple(sorted(claims, key=_order)), tuple(reading.unread), ambiguous, _plural(reading))
+
+
+def _order(claim: Claim) -> tuple[str, str, str, float]:
+    return claim.kind, claim.value, claim.other or "", claim.number or 0.0
+
+
+def _one_label(reading: Reading) -> list[Claim]:
+    """The claims with the first label only; a second noun that no relation took is unread."""
+    names = [claim for claim in reading.claims if claim.kind == "label"]
+    reading.unread.extend(f"second noun: {claim.value}" for claim in names[1:])
+    return [claim for claim in reading.claims if claim.kind != "label" or claim is names[0]]
+
+
+def _resolve_sides(reading: Reading, claims: list[Claim], image_left_is: str | None) -> tuple[str, ...]:
+    if image_left_is is not None:
+        return tuple(reading.bare_sides)
+    for side in reading.bare_sides:
+        claim = Claim("image_side", side)
+        if claim not in claims:
+            claims.append(claim)
+    return ()
+
+
+def _plural(reading: Reading) -> bool | None:
+    numbers = {word.plural for word in reading.names}
+    return numbers.pop() if len(numbers) == 1 and len(reading.names) == 1 else None
