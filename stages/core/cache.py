@@ -36,8 +36,9 @@ def load_answer(name: str, key: str) -> Any | None:
 
 def store_answer(name: str, key: str, answer: Any) -> None:
     """Store an answer; the rename is atomic, so a killed run leaves no half-written file."""
+    text = json.dumps(answer, sort_keys=True, ensure_ascii=False)
     folder = cache_dir(name) / key[:2]
     folder.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as handle:
-        json.dump(answer, handle, sort_keys=True, ensure_ascii=False)
+        handle.write(text)
     os.replace(handle.name, folder / f"{key}.json")

@@ -1,7 +1,7 @@
 """Deterministic Parquet shards: the same records give the same bytes, whatever order they were made in.
 
 A table is a folder of ``part-00000.parquet`` files. Rows are sorted by the record's first field (its id).
-Row groups are small, so that one image can be fetched without reading a shard (see ``read_column``).
+Row groups are small, so that one image can be fetched without reading a shard.
 """
 
 from __future__ import annotations
