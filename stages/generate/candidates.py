@@ -14,6 +14,7 @@ from stages.knowledge.labels import label as label_of
 # Kinds whose outline and brightness are worth a word: "the elongated left lung" says nothing to a reader.
 _WITH_SHAPE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part", "part"})
 _WITH_APPEARANCE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
+_DISEASE = frozenset({"lesion", "finding"})
 _CELLS = ("centre", "upper left", "upper right", "lower left", "lower right")
 _RANKED_COLUMN = {"size": "size", "x": "cx", "y": "cy", "brightness": "brightness"}
 _DESCENDING = frozenset({"size", "brightness"})
@@ -67,9 +68,9 @@ def filter_claims(scene: Scene, label: Label) -> list[Claim]:
         claims += [Claim("patient_side", side) for side in ("left", "right")]
     claims += [Claim("vertical", half) for half in ("upper", "lower")]
     claims += [Claim("cell", cell) for cell in _CELLS]
-    if label.kind in _WITH_SHAPE:
+    if label.kind in _WITH_SHAPE and label.expect is None:
         claims += [Claim("shape", shape) for shape in ("round", "elongated", "irregular")]
-    if label.kind in _WITH_APPEARANCE:
+    if label.kind in _WITH_APPEARANCE and label.expect is None:
         claims += [Claim("appearance", look) for look in ("bright", "dark")]
     claims += [Claim("border", edge) for edge in ("left", "right", "top", "bottom")]
     return claims + _relations(scene, label)
@@ -80,11 +81,14 @@ def _relations(scene: Scene, label: Label) -> list[Claim]:
     names = [anchor.label for anchor in scene.anchors]
     claims = []
     for name in sorted(set(names)):
-        if name == label.name or names.count(name) != 1:
+        other = label_of(name)
+        if name == label.name or names.count(name) != 1 or (other.kind in _DISEASE and label.kind not in _DISEASE):
             continue
-        sided = label_of(name).side is not None or label.side is not None
+        sided = other.side is not None or label.side is not None
         values = [value for value in DIRECTIONS if not (sided and value in ("left_of", "right_of"))]
-        values += ["inside", "touching"]
+        values += ["inside"] if name in (label.inside or []) else []
+        # In a projection organs overlap: that two of them touch says nothing.
+        values += ["touching"] if scene.modality != "X-ray" or label.kind == "finding" else []
         claims += [Claim("relation", value, name) for value in values]
     return claims
 
@@ -97,7 +101,7 @@ def _is_empty_talk(claim: Claim, label: Label, candidate: Candidate, members: np
 
 def nearest_claims(scene: Scene, label: Label) -> list[Claim]:
     """Claims of being the nearest of the label to something that occurs once."""
-    return [Claim("relation", "nearest", claim.other) for claim in _relations(scene, label) if claim.value == "inside"]
+    return [Claim("relation", "nearest", claim.other) for claim in _relations(scene, label) if claim.value == "above"]
 
 
 def size_claim(scene: Scene, index: int) -> Claim | None:
@@ -133,12 +137,15 @@ def conflict(claims: Sequence[Claim]) -> bool:
     ranks = {claim.value.split(":")[0] for claim in claims if claim.kind == "rank"}
     relative = len(ranks) + sum(claim.value == "nearest" for claim in claims)
     places = {kind for kind in kinds if kind in ("image_side", "patient_side", "vertical", "cell")}
+    directions = {claim.value for claim in claims if claim.kind == "relation"}
     borders = {claim.value for claim in claims if claim.kind == "border"}
     return (
         len(set(kinds)) < len(kinds)
         or relative > 1
         or ("cell" in places and len(places) > 1)
         or {"image_side", "patient_side"} <= places
+        or bool(directions & {"left_of", "right_of"} and (places & {"image_side", "patient_side"} or "x" in ranks))
+        or bool(directions & {"above", "below"} and ("vertical" in places or "y" in ranks))
         or ("x" in ranks and bool(places & {"image_side", "patient_side", "cell"}))
         or ("y" in ranks and bool(places & {"vertical", "cell"}))
         or bool(borders & {"left", "right"} and places & {"image_side", "patient_side", "cell"})

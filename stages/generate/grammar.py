@@ -12,7 +12,7 @@ from random import Random
 
 import numpy as np
 
-from stages.core.claims import Claim, Scene, Thresholds, margins
+from stages.core.claims import KINDS, Claim, Scene, Thresholds, margins
 from stages.core.params import GenerateParams
 from stages.core.records import Query, Writer
 from stages.core.stage import seed_for
@@ -27,6 +27,8 @@ from stages.knowledge.labels import label
 # An image with few objects gets few queries: what can be said of one object is soon said.
 _PER_ANCHOR, _PER_IMAGE = 2, 2
 _WORDING_ATTEMPTS = 6
+# Of a crowd, so many anchors are tried.
+_MOST_TRIED = 80
 
 
 def write_scene(scene: Scene, params: GenerateParams, seed: int) -> Draft:
@@ -116,6 +118,7 @@ class _SceneWriter:
         """Go round the anchors in random order until enough is written or nobody has anything left to be said."""
         order = list(range(len(self.scene.anchors)))
         self.rng.shuffle(order)
+        order = order[:_MOST_TRIED]
         goal = len(self.queries) + wanted
         for _ in range(_PER_ANCHOR + 2):
             for index in list(order):
@@ -129,7 +132,7 @@ class _SceneWriter:
         group, used = self.by_label[anchor.label], self.used.setdefault(index, set())
         alone = group.members.sum() == 1
         if alone:
-            claims = describe(group, index, self.params.max_claims, self.rng, used)
+            claims = describe(group, index, self.params.max_claims, self.rng, self.thresholds, used)
         else:
             claims = single_out(group, index, self.params.max_claims, self.rng, self.thresholds, used)
         if claims is None:
@@ -141,9 +144,10 @@ class _SceneWriter:
 
     def _add(self, kind: str, claims: list[Claim], anchor_ids: list[str]) -> None:
         """Word the claims and record the query; given up where every wording tried is already there."""
-        several_objects, of_two = len(anchor_ids) > 1, self._of_two(claims)
+        claims = [claims[0], *sorted(claims[1:], key=lambda claim: KINDS.index(claim.kind))]
+        of_two = self._of_two(claims)
         for _ in range(_WORDING_ATTEMPTS):
-            text, style = realise(claims, self.scene.modality, several_objects, of_two, self.rng)
+            text, style = realise(claims, self.scene.modality, len(anchor_ids), of_two, self.rng)
             if normalised(text) not in self.texts:
                 break
         else:

@@ -13,6 +13,11 @@ from stages.knowledge.labels import Label, label
 
 STYLES = {"phrase": 0.4, "report": 0.15, "question": 0.2, "instruction": 0.25}
 SHARE_PLAIN = 0.55
+SHARE_PLAIN_FRAME = 0.4
+_LONGEST_INSIDE = 9
+# Modalities whose pictures show sides of a patient: "left" alone would be ambiguous there.
+_WITH_SIDES = frozenset({"CT", "MR", "X-ray"})
+_SHARE_IMAGE_NAMED = 0.35
 _INDEFINITE = frozenset({"lesion", "finding", "cell", "nerve"})
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 _AN = re.compile(r"(?:[aeio]|un(?!i)|8|11\b|18\b)", re.IGNORECASE)
@@ -31,24 +36,29 @@ class Phrase:
     determiner: str | None = None
 
 
-def realise(claims: Sequence[Claim], modality: str, several: bool, of_two: bool, rng: Random) -> tuple[str, str]:
-    """(text, style) of an expression.
-
-    ``several`` speaks of more than one object, ``of_two`` says that a rank chooses among exactly two.
+def realise(claims: Sequence[Claim], modality: str, n_targets: int, of_two: bool, rng: Random) -> tuple[str, str]:
+    """(text, style) of an expression for ``n_targets`` objects; ``of_two`` says that a rank chooses among exactly two.
 
     Raises:
-        KeyError: words.yaml has no wording of a claim; a defect of the vocabulary.
+        KeyError: words.yaml or labels.yaml has no wording of a claim; a defect of the vocabulary.
     """
-    phrase = noun_phrase(claims, modality, several, of_two, rng)
-    style = rng.choices(list(STYLES), list(STYLES.values()))[0]
-    usable = [frame for frame in words.frames()[style] if "{a}" not in frame or _takes_indefinite(phrase)]
-    if several:
-        usable = [frame for frame in usable if "{bare}" not in frame]
-    return fill(plain_first(usable, rng), phrase, words.modality(modality).image, style), style
+    phrase = noun_phrase(claims, modality, n_targets > 1, of_two, rng)
+    styles = {style: share for style, share in STYLES.items() if n_targets or style != "report"}
+    style = rng.choices(list(styles), list(styles.values()))[0]
+    usable = [frame for frame in words.frames()[style] if _fits(frame, phrase)]
+    return fill(plain_first(usable, rng, SHARE_PLAIN_FRAME), phrase, words.modality(modality).image, style), style
 
 
-def _takes_indefinite(phrase: Phrase) -> bool:
-    return not phrase.definite and phrase.determiner is None
+def _fits(frame: str, phrase: Phrase) -> bool:
+    """Whether a frame takes a phrase: its article, its length inside a sentence, and the image named once."""
+    indefinite = not phrase.definite and phrase.determiner is None
+    long_inside = not frame.rstrip("?.").endswith("}") and len(phrase.text.split()) > _LONGEST_INSIDE
+    return (
+        ("{a}" not in frame or indefinite)
+        and ("{bare}" not in frame or phrase.determiner is None)
+        and not long_inside
+        and not ("{image}" in frame and "the image" in phrase.text)
+    )
 
 
 def fill(frame: str, phrase: Phrase, image: str, style: str) -> str:
@@ -69,9 +79,9 @@ def article(text: str) -> str:
     return "an" if _AN.match(text) else "a"
 
 
-def plain_first(wordings: Sequence[str], rng: Random) -> str:
+def plain_first(wordings: Sequence[str], rng: Random, share: float = SHARE_PLAIN) -> str:
     """The first wording about half the time, so that a small model meets it often; else any of the others."""
-    if len(wordings) == 1 or rng.random() < SHARE_PLAIN:
+    if len(wordings) == 1 or rng.random() < share:
         return wordings[0]
     return rng.choice(wordings[1:])
 
@@ -82,7 +92,7 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
     text = _noun(entries, several, any(claim.kind == "rank" for claim in claims), rng)
     plural = several or " and " in text
     rest = _with_quadrant([claim for claim in claims[1:] if claim.kind != "count"], rng)
-    wordings = {claim: _wording(claim, modality, of_two, rng) for claim in rest}
+    wordings = {claim: _wording(claim, modality, text, entries[0].kind in _INDEFINITE, of_two, rng) for claim in rest}
     for claim in _in_order(rest, (*_ADJECTIVES, "rank")):
         if claim.kind == "rank" or wordings[claim].endswith("~"):
             text = wordings.pop(claim).replace("~", text)
@@ -91,7 +101,8 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
         text = (", " if place else " ").join((text, wording.removeprefix("~ ")))
     relative = any(claim.kind == "rank" or claim.value == "nearest" for claim in rest)
     definite = relative or len(entries) > 1 or entries[0].kind not in _INDEFINITE
-    return Phrase(_without_repetition(text), plural, definite, _determiner(claims, relative, rng) if several else None)
+    named = modality in _WITH_SIDES or rng.random() < _SHARE_IMAGE_NAMED
+    return Phrase(_resolved(text, named), plural, definite, _determiner(claims, relative, rng) if several else None)
 
 
 def _noun(entries: list[Label], several: bool, ranked: bool, rng: Random) -> str:
@@ -118,26 +129,27 @@ def _with_quadrant(claims: list[Claim], rng: Random) -> list[Claim]:
     return [merged, *(claim for claim in claims if claim not in halves.values())]
 
 
-def _wording(claim: Claim, modality: str, of_two: bool, rng: Random) -> str:
-    """A wording with ``~`` for what it modifies; brackets are still in it."""
+def _wording(claim: Claim, modality: str, noun: str, adjectival: bool, of_two: bool, rng: Random) -> str:
+    """A wording with ``~`` for what it modifies; brackets are still in it. Adjectives do not repeat a word of the noun."""
     if claim.kind == "relation":
         other = plain_first(label(claim.other or "").names, rng)
         return plain_first(words.phrases()["relation"][claim.value], rng).replace("{other}", other)
     if claim.kind == "size_mm":
-        return plain_first(words.phrases()["size_mm"]["about"], rng).replace("{number}", str(int(claim.number or 0)))
+        # A lesion is "a 23 mm lesion"; nobody speaks of a 23 mm kidney.
+        wordings = [wording for wording in words.phrases()["size_mm"]["about"] if adjectival or wording.startswith("~")]
+        return plain_first(wordings, rng).replace("{number}", str(int(claim.number or 0)))
     if claim.kind in ("shape", "appearance") or claim.value.startswith("brightness"):
-        return plain_first(_modality_words(claim, modality), rng) + " ~"
+        adjectives = [word for word in _adjectives(claim, modality) if not set(word.split()) & set(noun.split())]
+        return plain_first(adjectives, rng) + " ~"
     of_two_words = words.phrases()["rank_of_two"].get(claim.value) if of_two and claim.kind == "rank" else None
     return plain_first(of_two_words or words.phrases()[claim.kind][claim.value], rng)
 
 
-def _modality_words(claim: Claim, modality: str) -> list[str]:
+def _adjectives(claim: Claim, modality: str) -> list[str]:
     """Adjectives of a shape, of brightness in the modality's own words, or its superlatives."""
-    if claim.kind == "shape":
-        return words.shapes()[claim.value]
     own = words.modality(modality)
     table = {"bright": own.bright, "dark": own.dark, "brightness:1": own.brightest, "brightness:-1": own.darkest}
-    return [word for word in table[claim.value] if word not in words.read_only(modality)]
+    return [word for word in {**words.shapes(), **table}[claim.value] if word not in words.read_only(modality)]
 
 
 def _determiner(claims: Sequence[Claim], relative: bool, rng: Random) -> str:
@@ -147,9 +159,9 @@ def _determiner(claims: Sequence[Claim], relative: bool, rng: Random) -> str:
     return plain_first(words.phrases()["count"][numbers[0] if numbers else "all"], rng)
 
 
-def _without_repetition(text: str) -> str:
-    """Of all mentions of the image, one is kept: a fixed one if there is any, else the last in brackets."""
+def _resolved(text: str, named: bool) -> str:
+    """The text without brackets. Of all mentions of the image one is kept at most: a fixed one, else the last if ``named``."""
     optional = list(_OPTIONAL.finditer(text))
     fixed = "of the image" in _OPTIONAL.sub("", text)
-    keep = None if fixed or not optional else optional[-1].start()
+    keep = optional[-1].start() if named and optional and not fixed else None
     return _OPTIONAL.sub(lambda match: match.group(1) if match.start() == keep else "", text)

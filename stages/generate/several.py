@@ -97,7 +97,7 @@ def bare(group: Group, rng: Random) -> tuple[list[Claim], list[str]] | None:
 def nothing(scene: Scene, groups: list[Group], rng: Random, t: Thresholds) -> list[Claim] | None:
     """Claims that provably no anchor satisfies, of a label that the source marks completely; None when none is found."""
     marked = [group for group in groups if group.label.name in scene.annotated_labels]
-    makers: list[Callable[[], list[Claim] | None]] = [lambda: _absent(scene, groups, rng)]
+    makers: list[Callable[[], list[Claim] | None]] = [lambda: _absent(scene, groups, rng)] * 2
     if marked:
         makers += [lambda: _altered(rng.choice(marked), rng), lambda: _beyond(rng.choice(marked), rng)] * 2
     for _ in range(_ATTEMPTS):
@@ -120,7 +120,7 @@ def _altered(group: Group, rng: Random) -> list[Claim] | None:
     if not false:
         return None
     kinds = sorted({candidate.claim.kind for candidate in false})
-    kind = rng.choice(kinds)
+    kind = rng.choices(kinds, [0.2 if kind == "border" else 1.0 for kind in kinds])[0]
     claims = [group.claim, rng.choice([candidate.claim for candidate in false if candidate.claim.kind == kind])]
     index = int(rng.choice(np.flatnonzero(group.members).tolist()))
     extra = [c.claim for c in group.true_of(index) if not conflict([*claims, c.claim])]

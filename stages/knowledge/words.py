@@ -73,5 +73,6 @@ def frames() -> dict[str, list[str]]:
 
 @functools.cache
 def read_only(modality_name: str) -> frozenset[str]:
-    """Words of a modality that are read and never written."""
-    return frozenset(_content()["read_only"].get(modality_name, []))
+    """Words that are read and never written, in any modality or in this one."""
+    table = _content()["read_only"]
+    return frozenset([*table["any"], *table.get(modality_name, [])])

@@ -39,7 +39,8 @@ def make_sample(sample_id: str = "made/c0/v0", **changes) -> Sample:
 
 def make_anchor(blob: Blob, number: int, sample: Sample, others: list[Blob]) -> Anchor:
     """The anchor of a blob; inside and touching are measured on circles."""
-    box = [max(0.0, blob.x - blob.radius), max(0.0, blob.y - blob.radius), min(200.0, blob.x + blob.radius), min(200.0, blob.y + blob.radius)]
+    low, high = (blob.x - blob.radius, blob.y - blob.radius), (blob.x + blob.radius, blob.y + blob.radius)
+    box = [*(max(0.0, value) for value in low), *(min(200.0, value) for value in high)]
     contact = {"left": box[0] <= 0, "top": box[1] <= 0, "right": box[2] >= 200, "bottom": box[3] >= 200}
     touches = [edge for edge, touched in contact.items() if touched]
     area = max(12, round(math.pi * blob.radius**2))

@@ -17,7 +17,7 @@ from tests.generate.scenes import Blob, make_scene, scenes
 
 PARAMS = GenerateParams("grammar", 10, 0.12, 0.06, 0.08, 3, 0.05)
 MANY_OF_ALL = GenerateParams("grammar", 20, 0.25, 0.25, 0.2, 3, 0.05)
-RANDOM = settings(max_examples=150, deadline=None)
+RANDOM = settings(max_examples=50, deadline=None)
 
 
 def _claims(query) -> list[Claim]:
@@ -81,7 +81,7 @@ def test_english_is_clean(scene):
     for query in write_scene(scene, MANY_OF_ALL, 7).queries:
         text = query.text
         assert not re.search(r"\ba [aeio8]|\ba 11 |\ba 18 |\ban (?![aeio8]|11 |18 )", text, re.IGNORECASE), text
-        assert text.count("the image") <= 1, text
+        assert len(re.findall(r"\bimage\b", text)) <= 1, text
         assert "  " not in text and not re.search(r" [.,?]|,,|\b(\w+) \1\b", text), text
         if query.style != "phrase":
             assert text[0].isupper() and text[-1] in ".?", text
@@ -95,7 +95,7 @@ def test_the_side_of_the_patient_and_millimetres_are_said_only_where_they_are_kn
             assert "patient" not in query.text
         if scene.spacing_mm is None:
             assert " mm" not in query.text
-        if re.search(r"\b(?:left|right)\b", _without_names(query.text)):
+        if scene.modality in ("CT", "MR", "X-ray") and re.search(r"\b(?:left|right)", _without_names(query.text)):
             assert re.search(r"image|patient", query.text), query.text
 
 
@@ -107,7 +107,8 @@ def _without_names(text: str) -> str:
 
 
 def _nuclei(n: int):
-    blobs = [Blob("cell nucleus", 9 + 182 * (k * 0.618 % 1), 9 + 182 * (k * 0.414 % 1), 2 + k % 7, 1 + k % 3, 0.95, 40 + k % 200, k % 40) for k in range(n)]
+    places = [(9 + 182 * (k * 0.618 % 1), 9 + 182 * (k * 0.414 % 1)) for k in range(n)]
+    blobs = [Blob("cell nucleus", x, y, 2 + k % 7, 1 + k % 3, 0.95, 40 + k % 200, k % 40) for k, (x, y) in enumerate(places)]
     return make_scene(blobs, modality="microscopy", image_left_is=None, spacing_mm=None)
 
 
@@ -118,7 +119,7 @@ def test_writing_is_a_function_of_seed_and_scene():
 
 
 def test_a_crowd_gets_its_full_number_of_queries_spread_over_the_anchors():
-    queries = write_scene(_nuclei(258), PARAMS, 7).queries
+    queries = write_scene(_nuclei(100), PARAMS, 7).queries
     singles = [query.anchor_ids[0] for query in queries if query.kind == "single"]
     assert len(queries) >= 8 and len(set(singles)) == len(singles)
 
