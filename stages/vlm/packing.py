@@ -57,13 +57,17 @@ def pack_rows(prefix_ids: Sequence[int], rows: Sequence[Sequence[Segment]], pad_
 
 
 def attention_of(segments: Any) -> Any:
-    """Boolean attention mask (rows, 1, length, length) of a ``segments`` tensor; True where a token may look."""
+    """Additive attention mask (rows, 1, length, length), float32, of a ``segments`` tensor: 0 where a token may look.
+
+    Additive, because the eager attention of transformers adds whatever mask it is given, a boolean one too.
+    """
     import torch
 
     length = segments.shape[1]
     earlier = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
     same = segments[:, :, None] == segments[:, None, :]
-    return (earlier & (same | (segments == 0)[:, None, :]))[:, None]
+    seen = earlier & (same | (segments == 0)[:, None, :])
+    return torch.zeros(seen.shape, device=segments.device).masked_fill(~seen, torch.finfo(torch.float32).min)[:, None]
 
 
 def answer_logits(model: Any, batch: dict[str, Any], image_outputs: Any = None) -> tuple[Any, Any]:

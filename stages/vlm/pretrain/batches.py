@@ -16,7 +16,7 @@ from stages.vlm.pretrain.targets import dense_targets
 TRAINING, HELD_OUT, WORDS = 1, 2, 3
 NAMES_ONLY = {"name": 4.0, "place": 1.0, "none": 0.5}
 EVERYTHING = {
-    "name": 1.2, "plural": 0.5, "none": 0.8, "place": 2.5, "extreme": 4.0, "size": 4.0, "level": 1.5, "form": 1.5, "relation": 5.0, "both": 4.0,
+    "name": 1.2, "plural": 0.5, "none": 0.8, "place": 2.5, "extreme": 4.0, "size": 4.0, "level": 1.5, "form": 1.5, "relation": 5.0, "both": 4.0, "edge": 1.0,
 }  # fmt: skip
 
 

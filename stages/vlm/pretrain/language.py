@@ -6,6 +6,7 @@ targets with a margin, so that no phrase is ambiguous. No medical word occurs he
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,10 +62,27 @@ def write_phrases(scene: Scene, rng: np.random.Generator, count: int, weights: d
     for _ in range(count * 5):
         phrase = WRITERS[names[int(rng.choice(len(names), p=chances))]](view)
         if phrase is not None and len(phrase.targets) <= MAX_TARGETS:
-            found.setdefault(phrase.text, phrase)
+            found.setdefault(phrase.text, dataclasses.replace(phrase, text=set_in_frame(phrase.text, rng)))
         if len(found) == count:
             break
     return list(found.values())
+
+
+FRAMES = (
+    "where is {}?", "where can {} be seen?", "can you find {}?", "could you show me {}?", "find {}", "locate {}", "point to {}", "show {}",
+    "show me {}", "mark {}", "please find {}", "in this image, find {}", "there is {}", "this image shows {}", "{} is visible", "look at {}",
+    "where in this image is {}?", "which one is {}?", "identify {}", "note {}",
+)  # fmt: skip
+
+
+def set_in_frame(text: str, rng: np.random.Generator) -> str:
+    """The phrase alone, without or with another article, or within a request, a question or a statement."""
+    draw = rng.random()
+    if text.startswith("the ") and draw < 0.22:
+        text = text[4:] if draw < 0.12 else ("an " if text[4] in "aeiou" else "a ") + text[4:]
+    if rng.random() < 0.35:
+        return FRAMES[int(rng.integers(len(FRAMES)))].format(text)
+    return text
 
 
 def plural_of(noun: str) -> str:
@@ -83,7 +101,7 @@ def draw_noun(view: View, generic: float = 0.25) -> Noun:
         words.append(attribute if example.colour else view.pick(*SHADE_WORDS[attribute]))
         members = [i for i in members if (things[i].colour or things[i].shade) == attribute]
     elif rng.random() < 0.2 and example.texture != "plain":
-        words.append(view.pick("textured", example.texture) if False else example.texture)
+        words.append(example.texture)
         members = [i for i in members if things[i].texture == example.texture]
     if rng.random() < generic:
         noun = view.pick(*GENERIC)
@@ -227,14 +245,22 @@ def _extreme(view: View) -> Phrase | None:
         return None
     if rank > 0 and gaps[rank - 1] < margin:
         return None
+    if rank == 0 and len(ordered) > 2 and view.rng.random() < 0.15:
+        return Phrase(f"the two {words[0]} {noun.plural}", tuple(ordered[:2]), "extreme_plural") if gaps[1] > margin else None
+    if rank == 0 and view.rng.random() < 0.2:
+        return Phrase(f"the {noun.text} furthest to the {edge}{_image(view)}", (ordered[0],), "extreme")
     if rank == 0:
         plain = {"left": "left", "right": "right", "top": "upper", "bottom": "lower"}[axis]
         word = plain if len(ordered) == 2 and view.rng.random() < 0.5 else view.pick(*words)
-        return Phrase(f"the {word} {noun.text}", (ordered[0],), "extreme")
+        return Phrase(f"the {word} {noun.text}{_image(view)}", (ordered[0],), "extreme")
     text = view.pick(
-        f"the {ORDINALS[rank]} {noun.text} from the {edge}", f"the {ORDINALS[rank]} {words[0]} {noun.text}", f"the {noun.text} that is {ORDINALS[rank]} from the {edge}"
+        f"the {ORDINALS[rank]} {noun.text} from the {edge}{_image(view)}", f"the {ORDINALS[rank]} {words[0]} {noun.text}", f"the {noun.text} that is {ORDINALS[rank]} from the {edge}"
     )
     return Phrase(text, (ordered[rank],), "ordinal")
+
+
+def _image(view: View) -> str:
+    return view.pick("", "", "", " in the image")
 
 
 def _draw_rank(view: View, n: int) -> int:
@@ -289,6 +315,23 @@ def _form(view: View) -> Phrase | None:
     return Phrase(f"the {word} {noun.text}", fits, "form")
 
 
+def _edge(view: View) -> Phrase | None:
+    """The X that touches an edge of the picture, the others well clear of it."""
+    noun = draw_noun(view)
+    edge = str(view.rng.choice(list(AXES)))
+    gaps = {i: _edge_gap(view.things[i], edge, view.side_px) for i in noun.members}
+    fits = tuple(i for i, gap in gaps.items() if gap <= 0.012)
+    if len(fits) != 1 or any(0.012 < gap < 0.05 for gap in gaps.values()):
+        return None
+    text = view.pick(f"touching the {edge} edge", f"reaching the {edge} border", f"at the {edge} edge of the image")
+    return Phrase(f"the {noun.text} {text}", fits, "edge")
+
+
+def _edge_gap(thing: Thing, edge: str, side_px: int) -> float:
+    x0, y0, x1, y1 = thing.box_xyxy_px
+    return {"left": x0, "top": y0, "right": side_px - x1, "bottom": side_px - y1}[edge] / side_px
+
+
 def _elongation(thing: Thing) -> float:
     return 1 / max(thing.aspect, 0.05)
 
@@ -332,7 +375,7 @@ RELATIONS: dict[str, tuple[tuple[str, ...], Callable[[Thing, Thing, int], float]
     "above": (("above", "higher than"), lambda a, b, s: _gap(a.centre_xy_px[1], b.centre_xy_px[1], s)),
     "below": (("below", "lower than", "under"), lambda a, b, s: _gap(b.centre_xy_px[1], a.centre_xy_px[1], s)),
     "inside": (("inside", "within", "in"), lambda a, b, s: 0.0),
-    "near": (("next to", "nearest to", "closest to"), lambda a, b, s: -float(np.hypot(*np.subtract(a.centre_xy_px, b.centre_xy_px))) / s),
+    "near": (("nearest to", "closest to", "next to"), lambda a, b, s: -float(np.hypot(*np.subtract(a.centre_xy_px, b.centre_xy_px))) / s),
 }
 
 
@@ -375,4 +418,5 @@ WRITERS: dict[str, Callable[[View], Phrase | None]] = {
     "form": _form,
     "relation": _relation,
     "both": _both,
+    "edge": _edge,
 }

@@ -176,6 +176,7 @@ def _place(rng: np.random.Generator, canvas: _Canvas, group: _Group, scale: tupl
     ``home`` -2 takes any place, -1 the free ground, otherwise the inside of that thing.
     """
     side = canvas.owner.shape[0]
+    edge_reach = 0.4 if rng.random() < 0.06 else 0.9
     for _ in range(12):
         half = float(np.exp(rng.uniform(*np.log(scale)))) * side
         if home >= 0:
@@ -185,7 +186,7 @@ def _place(rng: np.random.Generator, canvas: _Canvas, group: _Group, scale: tupl
         else:
             x, y = rng.uniform(0.03, 0.97, 2) * side
         geometry = _geometry(rng, group, x, y, half, None)
-        reach = geometry.half_length_px * 0.9
+        reach = geometry.half_length_px * edge_reach
         if not (reach <= x <= side - reach and reach <= y <= side - reach):
             continue
         mask = coverage(group.kind, geometry, side) > 0.5

@@ -14,6 +14,7 @@ import numpy as np
 
 from stages.core.params import PretrainParams
 from stages.vlm.codecs import LOCATION_TOKENS
+from stages.vlm.cpu import use_lean_attention, use_one_core
 from stages.vlm.families import FAMILIES, PromptTokens
 from stages.vlm.losses import LocationLoss
 from stages.vlm.nano import NanoShape, build_model, build_processor, build_tokenizer
@@ -62,7 +63,7 @@ def start_run(params: PretrainParams, processor: Any, seed: int) -> Run:
 
     torch.manual_seed(seed % 2**31)
     model = build_model(processor.tokenizer, shape_of(params))
-    model.set_attn_implementation("eager")
+    use_lean_attention(model)
     head = torch.nn.Linear(params.vision_width, sum(HEAD_SIZES.values()))
     return Run(model, head, make_optimisers(model, head, params), 0)
 
@@ -123,7 +124,7 @@ def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) 
     import torch
     from tqdm import tqdm
 
-    torch.set_num_threads(1)
+    use_one_core()
     processor = build_processor(build_tokenizer(vocabulary_texts(seed), params.vocabulary), shape_of(params))
     tokens = PromptTokens(FAMILIES["nano"], processor)
     source = SceneBatches(params, tokens, seed)
