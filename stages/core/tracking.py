@@ -7,6 +7,8 @@ A parent run is one DVC experiment (found or created by tag), a child run one st
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import subprocess
@@ -62,28 +64,33 @@ def _guarded(action: Any) -> None:
     try:
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
         logging.getLogger("alembic").setLevel(logging.ERROR)
-        import mlflow
+        from alembic.util.exc import CommandError
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
     except ImportError:
         log.info("mlflow is not installed: this run is not tracked")
         return
     try:
-        client = mlflow.MlflowClient(tracking_uri=tracking_uri())
-        action(client, _experiment_id(client))
-    except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:
+        action(*_open())
+    except (MlflowException, SQLAlchemyError, CommandError, OSError, ValueError) as error:
         log.warning("tracking skipped (%s): %s", type(error).__name__, error)
 
 
-def _experiment_id(client: MlflowClient) -> str:
-    """Id of the experiment; made under a file lock, because a fresh sqlite store breaks when several processes open it first."""
+def _open() -> tuple[MlflowClient, str]:
+    """A client and the experiment's id.
+
+    Both under a file lock: the client's constructor already writes the tables of a fresh sqlite store, and a store
+    that several processes open first at once is unusable.
+    """
+    import mlflow
     from filelock import FileLock
 
     with FileLock(str(main_root() / "mlflow.db.lock"), timeout=120):
+        client = mlflow.MlflowClient(tracking_uri=tracking_uri())
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
-            return found.experiment_id
-        return client.create_experiment(EXPERIMENT, artifact_location=(main_root() / "mlartifacts").as_uri())
+            return client, found.experiment_id
+        return client, client.create_experiment(EXPERIMENT, artifact_location=(main_root() / "mlartifacts").as_uri())
 
 
 def _git(*arguments: str) -> str:
@@ -101,13 +108,15 @@ def _tags() -> dict[str, str]:
     }
 
 
-def _parent(client: MlflowClient, experiment: str) -> str:
+def _parent(client: MlflowClient, experiment: str, params: Params) -> str:
+    """The parent run, found or created. Other parameters under the same name are another run: MLflow's parameters never change."""
     from filelock import FileLock
 
-    tags = _tags()
+    settings = hashlib.sha256(json.dumps(to_row(params), sort_keys=True).encode()).hexdigest()[:12]
+    tags = {**_tags(), "medground.params": settings}
     name = tags["dvc.exp_name"]
     with FileLock(str(main_root() / "mlflow.db.lock"), timeout=120):
-        query = f"tags.`dvc.exp_name` = '{name}' and tags.`medground.role` = 'experiment'"
+        query = f"tags.`dvc.exp_name` = '{name}' and tags.`medground.role` = 'experiment' and tags.`medground.params` = '{settings}'"
         found = client.search_runs([experiment], filter_string=query, max_results=1)
         if found:
             return found[0].info.run_id
@@ -115,7 +124,7 @@ def _parent(client: MlflowClient, experiment: str) -> str:
 
 
 def _log_child(client: MlflowClient, experiment: str, stage: str, figures: dict[str, Any], params: Params) -> None:
-    parent = _parent(client, experiment)
+    parent = _parent(client, experiment, params)
     tags = {**_tags(), "mlflow.parentRunId": parent, "dvc.stage": os.environ.get("DVC_STAGE", stage), "medground.role": "stage"}
     run = client.create_run(experiment, tags=tags, run_name=tags["dvc.stage"]).info.run_id
     block = to_row(params).get(stage.split("/")[0].split("@")[0], {})
@@ -124,10 +133,10 @@ def _log_child(client: MlflowClient, experiment: str, stage: str, figures: dict[
 
 
 def _mirror(client: MlflowClient, experiment: str, files: dict[str, dict[str, Any]], params: Params, artifact: Path | None) -> None:
-    parent = _parent(client, experiment)
+    parent = _parent(client, experiment, params)
     recorded = client.get_run(parent).data.params
-    fresh = {key: value for key, value in flatten(to_row(params)).items() if f"params.{key}" not in recorded}
-    _log_batch(client, parent, flatten(files), {f"params.{key}": value for key, value in fresh.items()})
+    named = {f"params.{key}": value for key, value in flatten(to_row(params)).items()}
+    _log_batch(client, parent, flatten(files), {key: value for key, value in named.items() if _name(key) not in recorded})
     if artifact is not None and artifact.exists():
         client.log_artifact(parent, str(artifact))
     client.set_terminated(parent)
@@ -139,7 +148,8 @@ def _log_batch(client: MlflowClient, run: str, figures: dict[str, Any], params: 
     from mlflow.entities import Metric, Param
 
     stamp = int(time.time() * 1000)
-    metrics = [Metric(_name(key), float(value), stamp, 0) for key, value in figures.items()]
+    # Benchmarks also hold words (machine, versions): they stay in their file.
+    metrics = [Metric(_name(key), float(value), stamp, 0) for key, value in figures.items() if isinstance(value, (int, float))]
     pairs = [Param(_name(key), str(value)[:500]) for key, value in params.items()]
     for start in range(0, max(len(metrics), 1), 900):
         client.log_batch(run, metrics=metrics[start : start + 900])
