@@ -22,6 +22,9 @@ Plane = Literal["axial", "coronal", "sagittal"]
 PLANE_AXIS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}
 # Header and voxel grid of two volumes of one patient agree when they differ by less than this, in mm.
 GEOMETRY_TOLERANCE_MM = 1e-2
+# NIfTI-1 datatype codes of float and double, and the size that the first field of its header states.
+_FLOAT_CODES = (16, 64)
+_HEADER_SIZE = 348
 
 
 class VolumeError(ValueError):
@@ -63,16 +66,17 @@ def read_volume(path: Path | str, max_voxels: int) -> Volume:
     try:
         reader.ReadImageInformation()
         _check_header(reader, max_voxels)
-        _check_complete(path, reader)
+        _check_bytes(path, reader)
         image = reader.Execute()
     except RuntimeError as error:
-        raise VolumeError("unreadable_image", f"ITK cannot read it ({_last_line(error)}): fetch the file again or mend its header") from error
+        raise VolumeError(
+            "unreadable_image", f"ITK cannot read it ({_last_line(error)}): fetch the file again or mend its header"
+        ) from error
     axes = sitk.DICOMOrientImageFilter().GetOrientationFromDirectionCosines(image.GetDirection())
     oriented = sitk.DICOMOrient(image, "LPS")
     array = sitk.GetArrayFromImage(oriented)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise VolumeError("not_finite", f"{bad} voxels are NaN or infinite: export the volume again, or fill them at the source")
+    if array.dtype.kind == "f":
+        _refuse_not_finite(array)
     return Volume(
         array=array,
         spacing_mm=[float(value) for value in reversed(oriented.GetSpacing())],
@@ -121,41 +125,54 @@ def _check_header(reader: sitk.ImageFileReader, max_voxels: int) -> None:
     size, spacing = reader.GetSize(), reader.GetSpacing()
     if len(size) != 3 or reader.GetNumberOfComponents() != 1:
         shape = " x ".join(map(str, size))
-        raise VolumeError("not_3d", f"it is {shape} with {reader.GetNumberOfComponents()} values a voxel, expected one 3-D volume: choose one frame first")
+        raise VolumeError(
+            "not_3d", f"it is {shape} with {reader.GetNumberOfComponents()} values a voxel, expected one 3-D volume: choose one frame first"
+        )
     if math.prod(size) > max_voxels:
         raise VolumeError("too_large", f"{math.prod(size)} voxels, more than the {max_voxels} that ingest.max_pixels allows")
-    stated = [float(reader.GetMetaData(key)) for key in _pixdim_keys(reader)] or list(spacing)
-    agrees = all(math.isfinite(value) and value > 0 for value in (*spacing, *stated)) and np.allclose(spacing, stated, rtol=1e-2)
-    if not agrees:
-        raise VolumeError("bad_spacing", f"spacing {list(spacing)} mm, header field pixdim {stated}: positive, finite and equal numbers are needed; mend the header")
+    stated = _stated_spacing(reader)
+    positive = all(math.isfinite(value) and value > 0 for value in spacing)
+    if not positive or not all(np.allclose(spacing, numbers, rtol=1e-2) for numbers in stated.values()):
+        others = ", ".join(f"{field} {numbers}" for field, numbers in stated.items())
+        raise VolumeError(
+            "bad_spacing", f"spacing {list(spacing)} mm ({others}): positive, finite numbers that agree are needed; mend the header"
+        )
 
 
-def _pixdim_keys(reader: sitk.ImageFileReader) -> list[str]:
-    return [key for key in ("pixdim[1]", "pixdim[2]", "pixdim[3]") if reader.HasMetaDataKey(key)]
+def _stated_spacing(reader: sitk.ImageFileReader) -> dict[str, list[float]]:
+    """Spacing by each field of a NIfTI header that states it; ITK takes pixdim, and 1 mm where that is 0 or NaN."""
+    fields = {}
+    if all(reader.HasMetaDataKey(f"pixdim[{axis}]") for axis in (1, 2, 3)):
+        fields["pixdim"] = [float(reader.GetMetaData(f"pixdim[{axis}]")) for axis in (1, 2, 3)]
+    if reader.HasMetaDataKey("sform_code") and int(reader.GetMetaData("sform_code")) > 0:
+        rows = [[float(value) for value in reader.GetMetaData(f"srow_{axis}").split()[:3]] for axis in "xyz"]
+        fields["sform"] = [float(value) for value in np.linalg.norm(np.array(rows), axis=0)]
+    return fields
 
 
-def _check_complete(path: Path, reader: sitk.ImageFileReader) -> None:
-    """Compare the NIfTI file's length with what its header promises; other formats are checked by ITK itself."""
+def _check_bytes(path: Path, reader: sitk.ImageFileReader) -> None:
+    """What ITK hides of a NIfTI file: missing bytes, which it fills with zeros, and NaN or infinity, which it makes zero."""
     if not (reader.HasMetaDataKey("vox_offset") and path.name.endswith((".nii", ".nii.gz"))):
         return
-    promised = int(float(reader.GetMetaData("vox_offset"))) + math.prod(reader.GetSize()) * int(reader.GetMetaData("bitpix")) // 8
     try:
-        found = _plain_length(path)
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise VolumeError("unreadable_image", f"the compressed file is truncated or damaged ({error}): fetch it again") from error
-    if found < promised:
-        raise VolumeError("unreadable_image", f"truncated: {found} bytes where the header promises {promised}; fetch it again")
+    offset, bits, count = int(float(reader.GetMetaData("vox_offset"))), int(reader.GetMetaData("bitpix")), math.prod(reader.GetSize())
+    if len(content) < offset + count * bits // 8:
+        raise VolumeError(
+            "unreadable_image", f"truncated: {len(content)} bytes where the header promises {offset + count * bits // 8}; fetch it again"
+        )
+    if int(reader.GetMetaData("datatype")) in _FLOAT_CODES:
+        order = "<" if content[:4] == _HEADER_SIZE.to_bytes(4, "little") else ">"
+        values = np.frombuffer(content, f"{order}f{bits // 8}", count, offset)
+        _refuse_not_finite(values)
 
 
-def _plain_length(path: Path) -> int:
-    """Length in bytes after decompression; reads to the end, so that gzip checks its sum."""
-    if path.suffix != ".gz":
-        return path.stat().st_size
-    length = 0
-    with gzip.open(path, "rb") as handle:
-        while block := handle.read(1 << 20):
-            length += len(block)
-    return length
+def _refuse_not_finite(values: np.ndarray) -> None:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise VolumeError("not_finite", f"{bad} voxels are NaN or infinite: export the volume again, or fill them at the source")
 
 
 def _states_orientation(reader: sitk.ImageFileReader) -> bool:

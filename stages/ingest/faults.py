@@ -11,7 +11,7 @@ class Fault(Exception):
     """An item that must not be used: ``kind`` is a short code, ``file`` relative to the root, ``cause`` in words."""
 
     def __init__(self, kind: str, file: str, cause: str) -> None:
-        super().__init__(f"{kind}: {file}: {cause}")
+        super().__init__(kind, file, cause)  # all three as args, so that a fault passes between processes
         self.kind, self.file, self.cause = kind, file, cause
 
     def as_error(self, item_id: str) -> ItemError:

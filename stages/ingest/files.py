@@ -121,7 +121,9 @@ def tie_by_name(card: Card, root: Path) -> Found:
     Raises:
         ParamError: a pattern is not valid, or the image pattern has no ``{case}``.
     """
-    groups = {kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")}
+    groups = {
+        kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")
+    }
     require_case(card, groups["image"])
     images: dict[str, dict[str, str]] = {}
     masks: dict[str, dict[str, str]] = {}

@@ -29,12 +29,18 @@ def open_picture(root: Path, path: str, max_pixels: int) -> Image.Image:
     try:
         picture = Image.open(root / path)
         if picture.width * picture.height > max_pixels:
-            raise Fault("too_large", path, f"{picture.width} x {picture.height} pixels, more than ingest.max_pixels = {max_pixels}: scale it down or raise the limit")
+            raise Fault(
+                "too_large",
+                path,
+                f"{picture.width} x {picture.height} pixels, more than ingest.max_pixels = {max_pixels}: scale it down or raise the limit",
+            )
         picture.load()
     except FileNotFoundError as error:
         raise Fault("missing_file", path, "the file is not there: fetch it or mend the table that names it") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise Fault("unreadable_image", path, f"Pillow cannot decode it ({type(error).__name__}): truncated or no picture; fetch it again") from error
+        raise Fault(
+            "unreadable_image", path, f"Pillow cannot decode it ({type(error).__name__}): truncated or no picture; fetch it again"
+        ) from error
     return picture
 
 
@@ -77,7 +83,11 @@ def read_mask(root: Path, path: str, threshold: int, max_pixels: int) -> tuple[n
     values = np.asarray(picture if wide else picture.convert("RGB")).reshape(picture.height, picture.width, -1).max(axis=2)
     mask = values > threshold
     if not mask.any():
-        raise Fault("empty_mask", path, f"no pixel above mask_threshold = {threshold} (highest is {values.max()}): mend the mask, or the threshold in the card")
+        raise Fault(
+            "empty_mask",
+            path,
+            f"no pixel above mask_threshold = {threshold} (highest is {values.max()}): mend the mask, or the threshold in the card",
+        )
     return mask, ["mask_fringe"] if len(np.unique(values)) > 2 else []
 
 
@@ -93,7 +103,9 @@ def read_label_map(root: Path, path: str, max_pixels: int) -> tuple[np.ndarray, 
         codes = (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
         return codes, {int(code): f"#{int(code):06x}" for code in np.unique(codes)}
     if picture.mode not in ("1", "L", "P", "I", "I;16"):
-        raise Fault("unreadable_mask", path, f"a label map is a grey, palette or RGB picture, this one has mode {picture.mode}: export it again")
+        raise Fault(
+            "unreadable_mask", path, f"a label map is a grey, palette or RGB picture, this one has mode {picture.mode}: export it again"
+        )
     codes = np.asarray(picture).astype(np.int64)
     return codes, {int(code): str(int(code)) for code in np.unique(codes)}
 

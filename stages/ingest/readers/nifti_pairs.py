@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from stages.core.params import ParamError
-from stages.core.volume import Volume, VolumeError, plane_slice, plane_spacing, read_volume, same_geometry, window_to_8bit
-from stages.core.volume import PLANE_AXIS
+from stages.core.volume import PLANE_AXIS, Volume, VolumeError, plane_slice, plane_spacing, read_volume, same_geometry, window_to_8bit
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case, Found, tie_by_name
@@ -31,13 +30,23 @@ class NiftiPairs:
     def read(self, case: Case, source: Source) -> Reading:
         """Both volumes in LPS, intensities by the card's rule, the slices that show most."""
         if len(case.masks) != 1:
-            raise Fault("several_masks", case.image, f"{len(case.masks)} label volumes fit this image, expected one: narrow the card's mask pattern")
+            raise Fault(
+                "several_masks", case.image, f"{len(case.masks)} label volumes fit this image, expected one: narrow the card's mask pattern"
+            )
         mask_path = case.masks[0].path
         image, labels = _read(case.image, source), _read(mask_path, source)
         if image.array.shape != labels.array.shape:
-            raise Fault("mask_size", mask_path, f"label volume {labels.array.shape} against image {image.array.shape} [z, y, x]: export it on the image's grid")
+            raise Fault(
+                "mask_size",
+                mask_path,
+                f"label volume {labels.array.shape} against image {image.array.shape} [z, y, x]: export it on the image's grid",
+            )
         if not same_geometry(image, labels):
-            raise Fault("geometry_mismatch", mask_path, "label and image volumes lie at different places (origin, spacing or direction): mend the headers")
+            raise Fault(
+                "geometry_mismatch",
+                mask_path,
+                "label and image volumes lie at different places (origin, spacing or direction): mend the headers",
+            )
         codes = _whole_numbers(labels.array, mask_path)
         objects = from_codes(codes, {int(code): str(int(code)) for code in np.unique(codes)}, source.card, mask_path)
         grey, transform = to_grey(image.array, source.card, case.image)
@@ -69,7 +78,9 @@ def to_grey(array: np.ndarray, card: Card, path: str) -> tuple[np.ndarray, dict[
     rule = card.intensity
     if rule.kind == "stored":
         if array.dtype != np.uint8:
-            raise ParamError(f"card {card.name}: intensity kind 'stored' needs 8-bit volumes, {path} holds {array.dtype}: use window or percentiles")
+            raise ParamError(
+                f"card {card.name}: intensity kind 'stored' needs 8-bit volumes, {path} holds {array.dtype}: use window or percentiles"
+            )
         return array, {"kind": "stored"}
     if rule.kind == "window":
         assert rule.level is not None and rule.width is not None  # load_card checked it
@@ -89,7 +100,11 @@ def _cut(image: Volume, grey: np.ndarray, transform: dict[str, Any], objects: li
     limits = source.limits
     pictures = []
     for index in choose_slices(areas, limits.max_slices_per_volume, limits.min_slice_gap, limits.min_object_px):
-        shown = [ObjectMask(o.label, o.source, o.semantic, plane_slice(o.mask, plane, index)) for o, area in zip(objects, areas[:, index], strict=True) if area]
+        shown = [
+            ObjectMask(o.label, o.source, o.semantic, plane_slice(o.mask, plane, index))
+            for o, area in zip(objects, areas[:, index], strict=True)
+            if area
+        ]
         known = image.source_axes is not None
         pictures.append(
             Picture(

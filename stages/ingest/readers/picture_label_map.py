@@ -22,12 +22,18 @@ class PictureLabelMap:
     def read(self, case: Case, source: Source) -> Reading:
         """Decode the pair; codes that the card does not know are a fault."""
         if len(case.masks) != 1:
-            raise Fault("several_masks", case.image, f"{len(case.masks)} label maps fit this image, expected one: narrow the card's mask pattern")
+            raise Fault(
+                "several_masks", case.image, f"{len(case.masks)} label maps fit this image, expected one: narrow the card's mask pattern"
+            )
         path = case.masks[0].path
         pixels, transform, flags = to_8bit(open_picture(source.root, case.image, source.limits.max_pixels), case.image)
         codes, names = read_label_map(source.root, path, source.limits.max_pixels)
         if codes.shape != pixels.shape[:2]:
-            raise Fault("mask_size", path, f"label map {codes.shape[::-1]} against image {pixels.shape[1::-1]} (width, height): export it at the image's size")
+            raise Fault(
+                "mask_size",
+                path,
+                f"label map {codes.shape[::-1]} against image {pixels.shape[1::-1]} (width, height): export it at the image's size",
+            )
         objects = from_codes(codes, names, source.card, path)
         picture = Picture(case.view, pixels, None, source.card.image_left_is, source.card.plane, None, transform, objects, flags=flags)
         return Reading([picture], [])

@@ -75,13 +75,21 @@ def _read_placed(mask_file: MaskFile, source: Source, shape: tuple[int, ...]) ->
     place = mask_file.place
     if place is None:
         if mask.shape != shape:
-            raise Fault("mask_size", mask_file.path, f"mask {mask.shape[::-1]} against image {(width, height)} (width, height): export it at the image's size")
+            raise Fault(
+                "mask_size",
+                mask_file.path,
+                f"mask {mask.shape[::-1]} against image {(width, height)} (width, height): export it at the image's size",
+            )
         return mask, flags
     if (place.image_width, place.image_height) != (width, height) or mask.shape != (place.height, place.width):
         cause = f"mask {mask.shape[::-1]} and image {(width, height)}, but the table says {(place.width, place.height)} in {(place.image_width, place.image_height)}"
         raise Fault("mask_size", mask_file.path, f"{cause} (width, height): mend the table or the files")
     if min(place.top, place.left) < 0 or place.top + place.height > height or place.left + place.width > width:
-        raise Fault("mask_outside", mask_file.path, f"placed at row {place.top}, column {place.left} it leaves the image of {width} x {height}: mend the table")
+        raise Fault(
+            "mask_outside",
+            mask_file.path,
+            f"placed at row {place.top}, column {place.left} it leaves the image of {width} x {height}: mend the table",
+        )
     whole = np.zeros(shape, bool)
     whole[place.top : place.top + place.height, place.left : place.left + place.width] = mask
     return whole, flags
