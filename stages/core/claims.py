@@ -178,7 +178,7 @@ def select(claims: Sequence[Claim], scene: Scene, t: Thresholds) -> Selection:
 
     Filters are applied first; a rank then orders what is left ("the largest lesion on the left" is the largest of
     those on the left). Where a filter is too close for some anchor, ranks are taken with and without it.
-    A count claim that the certain selection does not meet leaves nothing certain.
+    A count that the selection cannot meet leaves nothing, one that it may or may not meet leaves nothing certain.
     """
     score = np.full(len(scene.anchors), np.inf)
     for claim in claims:
@@ -189,13 +189,20 @@ def select(claims: Sequence[Claim], scene: Scene, t: Thresholds) -> Selection:
             certain, possible = _apply_rank(claim, scene, t, certain, possible)
     ids = [anchor.anchor_id for anchor in scene.anchors]
     counts = {int(claim.number) for claim in claims if claim.kind == "count" and claim.number is not None}
-    if counts and counts != {int(certain.sum())}:
-        certain = np.zeros_like(certain)
-        possible = possible if counts == {int(possible.sum())} else certain
+    if counts:
+        certain, possible = _counted(counts, certain, possible)
     return Selection(
         frozenset(i for i, chosen in zip(ids, certain, strict=True) if chosen),
         frozenset(i for i, chosen in zip(ids, possible, strict=True) if chosen),
     )
+
+
+def _counted(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    least, most = int(certain.sum()), int(possible.sum())
+    none = np.zeros_like(certain)
+    if len(counts) > 1 or not least <= min(counts) <= most:
+        return none, none
+    return (certain if least == most else none), possible
 
 
 def _apply_rank(claim: Claim, scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray):
@@ -208,7 +215,8 @@ def _ranked(claim: Claim, scene: Scene, t: Thresholds, candidates: np.ndarray) -
     """(certain, possible) anchors that hold the claimed rank among the candidates."""
     none = np.zeros_like(candidates)
     n = int(candidates.sum())
-    if n == 0:
+    groundless = claim.kind == "relation" and not scene.with_label(claim.other or "").any()
+    if n == 0 or groundless:
         return none, none
     first, last = rank_range(claim.value, n) if claim.kind == "rank" else (1, 1)
     if first < 1 or last > n:
@@ -239,7 +247,7 @@ def _comes_before(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
     columns = scene.columns
     if claim.kind == "relation":
         distance = _distance_to(scene, claim.other or "")
-        return distance[:, None] * t.nearest_ratio <= distance[None, :]
+        return (distance[:, None] * t.nearest_ratio <= distance[None, :]) & (distance[:, None] < distance[None, :])
     attribute = claim.value.split(":")[0]
     if attribute == "size":
         return columns["size"][:, None] >= t.rank_size_ratio * columns["size"][None, :]
