@@ -135,6 +135,61 @@ class PretrainParams:
 
 
 @dataclass(frozen=True)
+class LoraParams:
+    """The low-rank adapter: which parts of the model it touches and how."""
+
+    rank: int
+    alpha: int
+    dropout: float
+    rslora: bool
+    dora: bool
+    targets: list[str]
+    modules_to_save: list[str]
+
+
+@dataclass(frozen=True)
+class AugmentParams:
+    """Augmentation of training pictures; every number is the greatest strength or the share of the draws."""
+
+    brightness: float
+    contrast: float
+    noise: float
+    blur_share: float
+    shift: float
+    zoom: float
+    mirror_share: float
+
+
+@dataclass(frozen=True)
+class FinetuneParams:
+    """Arms, optimiser and adapter of the fine-tuning."""
+
+    arms: list[str]
+    parallel_arms: int
+    max_steps: int
+    images_per_step: int
+    questions_per_image: int
+    learning_rate: float
+    warmup_share: float
+    weight_decay: float
+    precision: str
+    location_loss: bool
+    sigma_bins: float
+    l1_weight: float
+    checkpoint_steps: int
+    lora: LoraParams
+    augment: AugmentParams
+
+
+@dataclass(frozen=True)
+class PredictParams:
+    """Batched generation."""
+
+    batch_size: int
+    max_boxes: int
+
+
+@dataclass(frozen=True)
 class EvaluateParams:
     """Bootstrap and baselines."""
 
@@ -165,6 +220,8 @@ class Params:
     verify: VerifyParams
     split: SplitParams
     pretrain: PretrainParams
+    finetune: FinetuneParams
+    predict: PredictParams
     evaluate: EvaluateParams
     report: ReportParams
 

@@ -86,6 +86,10 @@ class PromptTokens:
         """The prompt with the image placeholder replaced as the processor does it."""
         return text.replace("<image>", self._processor.replace_image_token({"rows": [[0]], "cols": [[0]]}, 0))
 
+    def token_id(self, token: str) -> int:
+        """Id of a token of the vocabulary."""
+        return self._processor.tokenizer.convert_tokens_to_ids(token)
+
     def question(self, expression: str) -> tuple[int, ...]:
         """Ids of the prompt after the image."""
         if expression not in self._ids:

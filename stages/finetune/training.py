@@ -1,0 +1,206 @@
+"""One arm of the fine-tuning: LoRA on vision, connector and text by the HF Trainer, resumable, deterministic."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import json
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.core.cache import cache_dir, request_key
+from stages.core.params import FinetuneParams, LoraParams
+from stages.core.records import CorpusImage, Example, to_row
+from stages.core.shards import iter_table
+from stages.core.stage import StageError
+from stages.finetune.data import PackedRows, collate, load_pixels
+from stages.vlm.adapters import AdapterCard, write_adapter_card
+from stages.vlm.card import Base, weights_hash
+from stages.vlm.codecs import LOCATION_TOKENS
+from stages.vlm.families import PromptTokens, find_family, load_model, load_processor
+from stages.vlm.losses import LocationLoss
+from stages.vlm.packing import answer_logits
+
+PARTS = {"vision": "vision_model", "connector": "connector", "text": "text_model"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one arm reports: optimiser steps, wall minutes, mean loss of the last tenth, examples a second."""
+
+    steps: int
+    minutes: float
+    loss: float
+    samples_per_s: float
+
+
+@dataclass(frozen=True)
+class ArmJob:
+    """Everything that an arm needs, picklable, so that arms can run as processes."""
+
+    arm: str
+    base: Base
+    rows: list[list[Example]]
+    images: Path
+    out: Path
+    curve: Path
+    params: FinetuneParams
+    seed: int
+
+
+def lora_config(params: LoraParams) -> Any:
+    """PEFT configuration; ``targets`` are parts of the model, all of whose linear layers get low-rank updates.
+
+    Raises:
+        StageError: unknown part.
+    """
+    from peft import LoraConfig
+
+    unknown = [part for part in params.targets if part not in PARTS]
+    if unknown or not params.targets:
+        raise StageError(f"params.yaml:finetune:lora:targets must name some of {', '.join(PARTS)}, got {params.targets}")
+    inside = "|".join(PARTS[part] for part in params.targets)
+    layers = "q_proj|k_proj|v_proj|out_proj|o_proj|gate_proj|up_proj|down_proj|fc1|fc2|proj"
+    return LoraConfig(
+        r=params.rank,
+        lora_alpha=params.alpha,
+        lora_dropout=params.dropout,
+        use_rslora=params.rslora,
+        use_dora=params.dora,
+        target_modules=rf".*\.({inside})\.(.*\.)?({layers})",
+        modules_to_save=list(params.modules_to_save) or None,
+    )
+
+
+def adapted(job: ArmJob) -> Any:
+    """The base with fresh adapter weights, drawn from the job's seed (equal for all arms)."""
+    import torch
+    from peft import get_peft_model
+
+    torch.manual_seed(job.seed % 2**31)
+    model = load_model(job.base.location, job.base.card.revision)
+    model.set_attn_implementation("eager")
+    return get_peft_model(model, lora_config(job.params.lora))
+
+
+def train_arm(job: ArmJob) -> Outcome:
+    """Train one arm and write its adapter; goes on from a checkpoint of an interrupted equal run.
+
+    Raises:
+        StageError: the loss is not finite, or the corpus lacks pictures.
+    """
+    import time
+
+    from transformers import set_seed
+
+    from stages.vlm.cpu import use_one_core
+
+    use_one_core()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    set_seed(job.seed % 2**31)
+    processor = load_processor(job.base.location, job.base.card.revision)
+    tokens = PromptTokens(find_family(job.base.card.family), processor)
+    wanted = {row[0].sample_id for row in job.rows}
+    pixels = load_pixels(iter_table(job.images, CorpusImage), wanted, processor)
+    dataset = PackedRows(job.rows, pixels, tokens, job.params, job.seed)
+    checkpoints = cache_dir("finetune") / _run_key(job)
+    trainer = make_trainer(adapted(job), dataset, tokens, job, checkpoints)
+    started = time.monotonic()
+    trainer.train(resume_from_checkpoint=any(checkpoints.glob("checkpoint-*")))
+    seconds = time.monotonic() - started
+    curve = [entry for entry in trainer.state.log_history if "loss" in entry]
+    save_adapter(trainer.model, job)
+    write_curve(curve, job.curve)
+    shutil.rmtree(checkpoints)
+    last = [entry["loss"] for entry in curve[-max(1, len(curve) // 10) :]]
+    asked = sum(min(len(row), job.params.questions_per_image) for row in job.rows) / len(job.rows)
+    per_second = job.params.max_steps * job.params.images_per_step * asked / seconds
+    return Outcome(job.params.max_steps, round(seconds / 60, 1), round(sum(last) / len(last), 4), round(per_second))
+
+
+def _run_key(job: ArmJob) -> str:
+    """Names an interrupted run that may be continued: same arm, weights, examples and parameters."""
+    examples = request_key([[to_row(example) for example in row] for row in job.rows])
+    return request_key([job.arm, weights_hash(job.base), examples, dataclasses.asdict(job.params), job.seed])[:20]
+
+
+def make_trainer(model: Any, dataset: PackedRows, tokens: PromptTokens, job: ArmJob, checkpoints: Path) -> Any:
+    """HF Trainer whose loss is computed on packed rows, in the order of the rows (they are shuffled already)."""
+    import torch
+    from torch.nn import functional
+    from transformers import Trainer, TrainingArguments
+
+    params = job.params
+    first = tokens.token_id(LOCATION_TOKENS[0])
+    loss_of = LocationLoss(first, params.sigma_bins, params.l1_weight) if params.location_loss else functional.cross_entropy
+    half = params.precision == "bf16"
+
+    class PackedTrainer(Trainer):
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+            with torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=half):
+                logits, due = answer_logits(self.accelerator.unwrap_model(model), inputs)
+            loss = loss_of(logits.float(), due)
+            if not math.isfinite(float(loss.detach())):
+                raise StageError(
+                    f"finetune, arm {job.arm!r}: the loss is {float(loss.detach())} at step {self.state.global_step}: "
+                    "lower finetune.learning_rate in params.yaml, or set finetune.precision to fp32"
+                )
+            return (loss, {}) if return_outputs else loss
+
+        def _get_train_sampler(self, *_: Any) -> Any:
+            return torch.utils.data.SequentialSampler(dataset)
+
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=params.max_steps,
+        per_device_train_batch_size=params.images_per_step,
+        learning_rate=params.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, round(params.warmup_share * params.max_steps)),
+        weight_decay=params.weight_decay,
+        adam_beta2=0.98,
+        max_grad_norm=1.0,
+        logging_steps=min(20, params.max_steps),
+        save_steps=params.checkpoint_steps,
+        save_total_limit=1,
+        seed=job.seed % 2**31,
+        report_to="none",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        use_cpu=not torch.cuda.is_available(),
+    )
+    return PackedTrainer(model=model, args=arguments, train_dataset=dataset, data_collator=functools.partial(collate, tokens))
+
+
+def save_adapter(model: Any, job: ArmJob) -> None:
+    """Adapter weights, configuration and card into an emptied folder, the same bytes for the same run."""
+    if job.out.exists():
+        shutil.rmtree(job.out)
+    job.out.mkdir(parents=True)
+    model.peft_config["default"].base_model_name_or_path = job.base.card.name
+    model.save_pretrained(str(job.out))
+    (job.out / "README.md").unlink(missing_ok=True)
+    config = job.out / "adapter_config.json"
+    content = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    count = sum(len(row) for row in job.rows)
+    card = AdapterCard(job.arm, job.base.card.name, weights_hash(job.base), job.params.max_steps, count, len(job.rows), trainable)
+    write_adapter_card(job.out, card)
+    for path in job.out.iterdir():
+        os.chmod(path, 0o644)
+
+
+def write_curve(entries: Sequence[dict[str, float]], path: Path) -> None:
+    """The training curve as CSV: step, loss, learning rate."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(("step", "loss", "learning_rate"))
+        writer.writerows((entry["step"], f"{float(entry['loss']):.4f}", f"{entry['learning_rate']:.6f}") for entry in entries)

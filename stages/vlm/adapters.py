@@ -1,0 +1,67 @@
+"""Adapters and the base that they belong to: a card beside every adapter says which weights it was trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.core.stage import StageError
+from stages.vlm.card import Base, weights_hash
+from stages.vlm.families import load_model
+
+CARD = "adapter_card.json"
+
+
+@dataclass(frozen=True)
+class AdapterCard:
+    """``base_hash`` is ``card.weights_hash`` of the base; ``examples`` counts what the arm was trained on."""
+
+    arm: str
+    base: str
+    base_hash: str
+    steps: int
+    examples: int
+    images: int
+    trainable_weights: int
+
+
+def write_adapter_card(folder: Path, card: AdapterCard) -> None:
+    """Write the card beside the adapter's weights."""
+    (folder / CARD).write_text(json.dumps(asdict(card), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def check_adapter(folder: Path, base: Base) -> AdapterCard:
+    """The adapter's card, when it belongs to this base.
+
+    Raises:
+        StageError: the folder holds no adapter, or one of another base.
+    """
+    path = folder / CARD
+    if not path.exists() or not (folder / "adapter_config.json").exists():
+        raise StageError(f"{folder} holds no adapter ({CARD} or adapter_config.json is missing): run `dvc repro finetune`, or `dvc pull`")
+    card = AdapterCard(**json.loads(path.read_text(encoding="utf-8")))
+    actual = weights_hash(base)
+    if card.base_hash != actual:
+        raise StageError(
+            f"{folder} was trained on other weights (base {card.base!r}, {card.base_hash[:12]}) than {base.card.name!r} has now "
+            f"({actual[:12]}): run `dvc repro finetune`, or point vlm.base at the base that it belongs to"
+        )
+    return card
+
+
+def load_contender(base: Base, adapter: Path | None) -> Any:
+    """The base, or the base with an adapter merged into its weights; float32, evaluation mode.
+
+    Raises:
+        StageError: see ``check_adapter``.
+    """
+    if adapter is not None:
+        check_adapter(adapter, base)
+    model = load_model(base.location, base.card.revision)
+    if adapter is None:
+        return model
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
