@@ -16,7 +16,7 @@ from stages.core.stage import StageError
 
 _COLOURS = [(80, 200, 255), (80, 255, 120), (255, 160, 80), (230, 120, 255), (255, 255, 90), (120, 140, 255)]  # BGR
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-_LEAST_SIDE_PX, _ROW_PX, _TABLE_WIDTH_PX = 512, 18, 1240
+_LEAST_SIDE_PX, _ROW_PX, _TABLE_WIDTH_PX, _MOST_ROWS = 512, 18, 1240, 40
 _HEADINGS = [
     "#",
     "label",
@@ -87,13 +87,14 @@ def _draw_sides(canvas: np.ndarray, image_left_is: str | None) -> None:
 
 
 def _table(sample: Sample, anchors: list[Anchor]) -> np.ndarray:
-    table = np.full((_ROW_PX * (len(anchors) + 2) + 8, _TABLE_WIDTH_PX, 3), 32, np.uint8)
+    shown = anchors[:_MOST_ROWS]
+    table = np.full((_ROW_PX * (len(shown) + 2) + 8, _TABLE_WIDTH_PX, 3), 32, np.uint8)
     spacing = "unknown" if sample.spacing_mm is None else " x ".join(f"{value:.3g}" for value in sample.spacing_mm)
-    title = f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   spacing {spacing} mm"
+    title = f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   spacing {spacing} mm   {len(shown)} of {len(anchors)} anchors listed"
     _write(table, title, (4, 14), _WHITE, 0.4)
     for column, text in zip(_COLUMNS_PX, _HEADINGS, strict=True):
         _write(table, text, (column, 14 + _ROW_PX), (170, 170, 170), 0.36)
-    for number, anchor in enumerate(anchors):
+    for number, anchor in enumerate(shown):
         for column, text in zip(_COLUMNS_PX, _cells(number, anchor), strict=True):
             _write(table, text, (column, 14 + _ROW_PX * (number + 2)), _COLOURS[number % len(_COLOURS)], 0.36)
     return table

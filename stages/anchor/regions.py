@@ -94,7 +94,8 @@ def _error(sample: Sample, kind: str, cause: str) -> ItemError:
 
 
 def _tight_piece(mask: np.ndarray) -> _Piece:
-    column, row, width, height = cv2.boundingRect(mask.view(np.uint8))
+    # Decoded masks lie column by column in memory; transposed, OpenCV reads them without a copy.
+    row, column, height, width = cv2.boundingRect(mask.T.view(np.uint8))
     crop = np.ascontiguousarray(mask[row : row + height, column : column + width])
     return _Piece(row, column, crop, int(np.count_nonzero(crop)))
 

@@ -55,7 +55,8 @@ def example_of(query: Query, pictures: Mapping[str, Picture], split: str) -> Exa
         height=picture.height,
         split=split,
         kind=query.kind,
-        n_same_label=picture.labels[query.label],
+        # A query about a pair names two classes, "left kidney|right kidney": neither is more than itself.
+        n_same_label=max(picture.labels[name] for name in query.label.split("|")),
         size_bin=size_bin(boxes, picture.width, picture.height),
         claim_kinds=claim_kinds(query.claims),
         licence=picture.licence,

@@ -62,6 +62,16 @@ def test_an_example_carries_boxes_in_reading_order_and_its_tags(tmp_path: Path) 
     assert (none.boxes_xyxy_px, none.size_bin, none.claim_kinds, none.n_same_label) == ([], "none", [], 3)
 
 
+def test_a_query_about_a_pair_counts_the_objects_of_either_class_and_not_their_sum(tmp_path: Path) -> None:
+    row = sample("toy", "p", 0, png(picture(1)))
+    anchors = [anchor(row.sample_id, 0, BOX, "left kidney"), anchor(row.sample_id, 1, [40.0, 10.0, 60.0, 30.0], "right kidney")]
+    both = query(row.sample_id, 0, [f"{row.sample_id}#0", f"{row.sample_id}#1"], text="both kidneys", kind="multi")
+    write_inputs(tmp_path, [row], anchors, [dataclasses.replace(both, label="left kidney|right kidney")])
+    split_corpus(params_for("toy"))
+    (example,) = read_table("data/corpus/examples", Example)
+    assert (example.n_same_label, len(example.boxes_xyxy_px), example.label) == (1, 2, "left kidney|right kidney")
+
+
 def test_an_equal_picture_under_two_patients_of_two_sources_joins_them(tmp_path: Path) -> None:
     first, anchors_a, queries_a = _corpus(tmp_path, dataset="a")
     second, anchors_b, queries_b = _corpus(tmp_path, dataset="b", offset=5000)
