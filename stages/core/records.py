@@ -274,7 +274,8 @@ class Score:
     ``iou``: sum of the IoUs matched one to one, over the larger count of boxes; 1 for a right "nothing there".
     ``floor_iou``: the highest threshold at which the whole answer still counts as right (every target has its own
     box, no box is left over). ``n_matched``: boxes matched to a target with an IoU of at least 0.5.
-    ``outcome`` is the parse outcome, "invalid_box" when a box is not finite, reversed, empty or outside the image.
+    ``patient_id`` is dataset/patient: two datasets may use one name. ``outcome`` is the parse outcome, "invalid_box"
+    when a box is not finite, reversed, empty or outside the image.
     """
 
     example_id: str

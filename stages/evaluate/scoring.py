@@ -30,7 +30,7 @@ def score_answer(example: Example, prediction: Prediction) -> Score:
     return Score(
         example_id=example.example_id,
         contender=prediction.contender,
-        patient_id=example.patient_id,
+        patient_id=f"{example.dataset}/{example.patient_id}",
         kind=example.kind,
         n_same_label=example.n_same_label,
         iou=0.0 if wrong else example_iou(boxes, targets),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from stages.core.records import Example, Query
 from stages.core.stage import seed_for
+from stages.report.statistics import stops
 from stages.report.tables import CONTENDERS, World
 
 T = TypeVar("T")
@@ -90,17 +91,16 @@ def query_galleries(world: World, seed: int, limit: int) -> list[Gallery]:
 
 
 def _stops(verdicts: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
-    """(check, reason, evidence) of every verdict that did not pass, per query."""
+    """(check, reason, evidence) of every verdict that did not pass, per query, the deciding one first."""
     found: dict[str, list[tuple[str, str, str]]] = {}
-    for row in verdicts.itertuples(index=False):
-        if row.passed is None or row.passed != row.passed or not row.passed:
-            found.setdefault(row.query_id, []).append((row.check, row.reason, row.evidence))
+    for row in stops(verdicts).itertuples(index=False):
+        found.setdefault(row.query_id, []).append((row.check, row.reason, row.evidence))
     return found
 
 
-def _query_card(world: World, query: Query, outcome: str, stops: Sequence[tuple[str, str, str]]) -> Card:
+def _query_card(world: World, query: Query, outcome: str, against: Sequence[tuple[str, str, str]]) -> Card:
     known = [anchor_id for anchor_id in query.anchor_ids if anchor_id in world.anchors.index]
-    notes = [(f"{check}: {reason.replace('_', ' ')}", evidence) for check, reason, evidence in stops]
+    notes = [(f"{check}: {reason.replace('_', ' ')}", evidence) for check, reason, evidence in against]
     if len(known) < len(query.anchor_ids):
         notes.append(("not drawn", "a target id that no anchor has"))
     return Card(

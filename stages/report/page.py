@@ -56,6 +56,8 @@ def render(world: World, params: Params) -> str:
         fates={fate: len(world.queries[fate]) for fate in FATES},
         n_queries=world.n_queries,
         funnel=statistics.funnel(world.verdicts),
+        reasons=statistics.reason_rows(world.verdicts),
+        errors=statistics.error_rows([error for listed in world.unread.values() for error in listed] + world.errors),
         contenders=contender_rows(world.table),
         measures=_shown_measures(world.table),
         gains=world.figures["gain"],

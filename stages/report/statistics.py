@@ -9,11 +9,11 @@ from statistics import median
 
 import pandas as pd
 
+from stages.core.records import Example, ItemError
 from stages.report.tables import FATES, World
 
 LABELS_SHOWN = 10
-# Cheap checks come first; a check that is not named here follows in the order of how many queries reach it.
-CHECK_ORDER = ("format", "claims", "geometry", "uniqueness", "priors", "prior", "evidence", "image")
+CHECK_ORDER = ("format", "duplicates", "words", "claims", "priors", "evidence")
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,37 @@ class ModalityRow:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """How many queries reached a check and how it judged them; ``reasons`` of rejections and of undecided ones, by count."""
+    """How many queries reached a check and how it judged them."""
 
     check: str
     reached: int
     passed: int
     rejected: int
     undecided: int
-    reasons: list[tuple[str, str, int]]
+
+
+@dataclass(frozen=True)
+class ReasonRow:
+    """How many queries one reason kept out."""
+
+    reason: str
+    check: str
+    fate: str
+    queries: int
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """Items that a stage could not use, for one cause; ``example`` is the first of them."""
+
+    stage: str
+    kind: str
+    items: int
+    example: str
 
 
 def sources(world: World, datasets: Sequence[str]) -> list[Source]:
     """One row per dataset of params.yaml, in its order."""
-    failed = Counter(error.item_id.split("/")[0] for error in world.errors)
     rows = []
     for name in datasets:
         own = world.samples[world.samples["dataset"] == name]
@@ -76,7 +94,7 @@ def sources(world: World, datasets: Sequence[str]) -> list[Source]:
                 patients=own["patient_id"].nunique(),
                 images=len(own),
                 sides="known" if known == len(own) else "unknown" if known == 0 else f"known in {known} of {len(own)}",
-                errors=failed[name],
+                errors=len(world.unread[name]),
             )
         )
     return rows
@@ -100,7 +118,7 @@ def modality_rows(world: World) -> list[ModalityRow]:
             ModalityRow(
                 modality=str(modality),
                 datasets=samples["dataset"].nunique(),
-                patients=samples["patient_id"].nunique(),
+                patients=len(samples[["dataset", "patient_id"]].drop_duplicates()),
                 images=len(samples),
                 anchors=len(anchors),
                 accepted=fates["accepted"][modality],
@@ -117,29 +135,53 @@ def modality_rows(world: World) -> list[ModalityRow]:
     return rows
 
 
-def target_shares(examples: Sequence) -> list[float]:
+def target_shares(examples: Sequence[Example]) -> list[float]:
     """Share of its image that each target box covers."""
     return [
         (box[2] - box[0]) * (box[3] - box[1]) / (example.width * example.height) for example in examples for box in example.boxes_xyxy_px
     ]
 
 
+def judged(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts with a column ``fate``: accepted, rejected or undecided, of this check alone."""
+    fate = verdicts["passed"].map({True: "accepted", False: "rejected"}).astype(object)
+    return verdicts.assign(fate=fate.where(fate.notna(), "undecided"))
+
+
 def funnel(verdicts: pd.DataFrame) -> list[CheckRow]:
     """One row per check, in the order in which queries pass them."""
     rows = []
-    for check, own in verdicts.groupby("check", sort=True):
-        passed = sum(value is True or value == 1 for value in own["passed"] if value is not None and value == value)
-        unknown = int(own["passed"].isna().sum())
-        stopped = own[[value is None or value != value or not value for value in own["passed"]]]
-        counts = Counter(
-            ("undecided" if value is None or value != value else "rejected", reason)
-            for value, reason in zip(stopped["passed"], stopped["reason"], strict=True)
-        )
-        reasons = [(fate, reason, count) for (fate, reason), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-        rows.append(CheckRow(str(check), len(own), passed, len(own) - passed - unknown, unknown, reasons))
-    return sorted(rows, key=_place)
+    for check, own in judged(verdicts).groupby("check", sort=True):
+        counts = Counter(own["fate"])
+        rows.append(CheckRow(str(check), len(own), counts["accepted"], counts["rejected"], counts["undecided"]))
+    return sorted(rows, key=lambda row: (-row.reached, check_rank(row.check), row.check))
 
 
-def _place(row: CheckRow) -> tuple[int, int, str]:
-    named = [number for number, name in enumerate(CHECK_ORDER) if row.check.startswith(name)]
-    return -row.reached, named[0] if named else len(CHECK_ORDER), row.check
+def check_rank(check: str) -> int:
+    """Place of a check in the cascade; unknown ones come last."""
+    return CHECK_ORDER.index(check) if check in CHECK_ORDER else len(CHECK_ORDER)
+
+
+def stops(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts that did not pass; per query the deciding one first: the one that rejected, else the first in the cascade."""
+    against = judged(verdicts)
+    against = against[against["fate"] != "accepted"]
+    return against.assign(rank=against["check"].map(check_rank)).sort_values(["query_id", "fate", "rank"], kind="stable")
+
+
+def reason_rows(verdicts: pd.DataFrame) -> list[ReasonRow]:
+    """Deciding reasons of all queries that were not accepted, the frequent ones first."""
+    deciding = stops(verdicts).drop_duplicates("query_id")
+    counts = Counter(zip(deciding["reason"], deciding["check"], deciding["fate"], strict=True))
+    return [ReasonRow(*key, count) for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def error_rows(errors: Sequence[ItemError]) -> list[ErrorRow]:
+    """Item errors by stage and kind."""
+    groups: dict[tuple[str, str], list[ItemError]] = {}
+    for error in errors:
+        groups.setdefault((error.stage, error.kind), []).append(error)
+    return [
+        ErrorRow(stage, kind, len(found), f"{found[0].file or found[0].item_id}: {found[0].cause}")
+        for (stage, kind), found in sorted(groups.items())
+    ]

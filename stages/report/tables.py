@@ -30,10 +30,14 @@ FATES = ("accepted", "rejected", "undecided")
 
 @dataclass(frozen=True)
 class World:
-    """All tables of one run. ``samples`` and ``anchors`` are frames indexed by id; ``verdicts`` keeps the checks' order."""
+    """All tables of one run. ``samples`` and ``anchors`` are frames indexed by id.
+
+    ``unread`` holds what ingestion could not read, per dataset; ``errors`` the items that later stages could not use.
+    """
 
     samples: pd.DataFrame
     anchors: pd.DataFrame
+    unread: dict[str, list[ItemError]]
     errors: list[ItemError]
     n_queries: int
     queries: dict[str, list[Query]]
@@ -58,7 +62,8 @@ def load_world(datasets: Sequence[str]) -> World:
     return World(
         samples=_frame([f"data/samples/{name}/samples" for name in datasets], SAMPLE_COLUMNS),
         anchors=_frame([f"data/anchors/{name}/anchors" for name in datasets], ANCHOR_COLUMNS),
-        errors=[error for name in datasets for error in _errors(Path("data/samples", name, "errors"))],
+        unread={name: _errors(f"data/samples/{name}") for name in datasets},
+        errors=[error for folder in _later_stages(datasets) for error in _errors(folder)],
         n_queries=len(read_frame("data/queries/queries", ["query_id"])),
         queries={fate: read_table(f"data/verified/{fate}", Query) for fate in FATES},
         verdicts=read_frame("data/verified/verdicts"),
@@ -78,9 +83,14 @@ def _frame(folders: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).set_index(columns[0], drop=False)
 
 
-def _errors(folder: Path) -> list[ItemError]:
-    """Items that ingestion could not read; a stage without an errors table had none."""
-    return read_table(folder, ItemError) if folder.exists() else []
+def _later_stages(datasets: Sequence[str]) -> list[str]:
+    return [*[f"data/anchors/{name}" for name in datasets], "data/queries", "data/verified"]
+
+
+def _errors(folder: str) -> list[ItemError]:
+    """The errors table of a stage's out; a stage without one had no errors to tell."""
+    path = Path(folder, "errors")
+    return read_table(path, ItemError) if path.exists() else []
 
 
 def _by_id(rows: list[Any]) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def fabricate(folder: Path, draws: int = 200) -> None:
     for dataset in DATASETS:
         made = [make_sample(dataset, case) for case in range(CASES)]
         write_table(folder / f"data/samples/{dataset}/samples", Sample, [sample for sample, _ in made])
-        write_table(folder / f"data/samples/{dataset}/errors", ItemError, [])
+        fault = ItemError(f"{dataset}/c99", "ingest", "truncated", "c99.png", "the file ends early")
+        write_table(folder / f"data/samples/{dataset}/errors", ItemError, [fault])
         write_table(folder / f"data/anchors/{dataset}/anchors", Anchor, [anchor for _, anchors in made for anchor in anchors])
         for case, (sample, anchors) in enumerate(made):
             _queries_of(sample, anchors, "test" if case % 2 else "train", queries, verdicts, examples)
@@ -138,7 +139,7 @@ def fabricate(folder: Path, draws: int = 200) -> None:
     write_table(folder / "data/corpus/examples", Example, examples)
     _predictions(folder, [example for example in examples if example.split == "test"])
     (folder / "metrics").mkdir(exist_ok=True)
-    split = {"patients": {"train": 15, "val": 0, "test": 15}, "leakage": {"patients": 0, "exact": 0, "perceptual": 0, "text": 3}}
+    split = {"patients": {"train": 15, "val": 0, "test": 15}, "leakage": {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.25}}
     (folder / "metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
     run_stage("evaluate", evaluate)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.report.statistics import funnel, modality_rows, sources
+from stages.core.records import ItemError
+from stages.report.statistics import ErrorRow, ReasonRow, error_rows, funnel, modality_rows, reason_rows, sources
 from stages.report.tables import World, load_world
 from tests.report.fabricate import CASES, DATASETS
 
@@ -20,8 +21,25 @@ def test_the_funnel_counts_every_verdict_once(world: World) -> None:
     assert [row.check for row in rows] == ["format", "claims", "evidence"]
     claims = rows[1]
     assert (claims.reached, claims.passed, claims.rejected, claims.undecided) == (180, 120, 30, 30)
-    assert sum(count for _, _, count in claims.reasons) == 60
-    assert ("undecided", "inside_margin", 30) in claims.reasons
+
+
+def test_one_reason_decides_each_query_that_was_not_accepted(world: World) -> None:
+    rows = reason_rows(world.verdicts)
+    assert sum(row.queries for row in rows) == 60
+    assert rows[0] == ReasonRow("inside_margin", "claims", "undecided", 30)
+
+
+def test_a_rejection_decides_before_an_open_verdict() -> None:
+    verdicts = pd.DataFrame(
+        [("q", "claims", None, "too_close"), ("q", "evidence", False, "not_visible"), ("q", "format", True, "ok")],
+        columns=["query_id", "check", "passed", "reason"],
+    )
+    assert reason_rows(verdicts) == [ReasonRow("not_visible", "evidence", "rejected", 1)]
+
+
+def test_errors_are_grouped_by_stage_and_cause() -> None:
+    errors = [ItemError(f"d/{number}", "ingest", "truncated", f"{number}.png", "ends early") for number in range(3)]
+    assert error_rows(errors) == [ErrorRow("ingest", "truncated", 3, "0.png: ends early")]
 
 
 def test_a_funnel_without_verdicts_is_empty() -> None:
