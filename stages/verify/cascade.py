@@ -44,9 +44,13 @@ def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemErro
     """Every query of an image, in the order of their ids; a picture or mask that cannot be read is an error value."""
     context = Context(job.sample, job.anchors, params)
     try:
-        _ = context.grey, context.masks, context.scene
+        _ = context.grey, context.scene
     except ValueError as error:
         return [_error(query, "bad_image", str(error)) for query in job.queries]
+    for anchor_id, mask in context.masks.items():
+        if mask.shape != context.grey.shape:
+            cause = f"{anchor_id}: mask (height, width) {mask.shape}, picture {context.grey.shape}"
+            return [_error(query, "bad_mask", cause) for query in job.queries]
     return [judge(query, context) for query in sorted(job.queries, key=lambda query: query.query_id)]
 
 

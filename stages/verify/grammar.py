@@ -97,6 +97,11 @@ def _nearest_name(out: Reading, m: list[Word]) -> None:
 
 
 def _touching(out: Reading, m: list[Word]) -> None:
+    """ "touching the liver"; before any target is named it is an adjective ("two touching nuclei") that no claim holds."""
+    if not out.names:
+        out.unread.append(m[0].text)
+        _name(out, m[1:])
+        return
     out.say("relation", "touching", _of(m, "L"))
 
 
@@ -208,6 +213,7 @@ def _silent(out: Reading, m: list[Word]) -> None:
 RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
     (re.compile(pattern), builder)
     for pattern, builder in (
+        ("![^,]*?L|![^,]*", _unread),
         # Sizes. "larger than 2 cm" is no equality.
         ("[MR]~?N(?:U?xN)*U", _unread),
         ("~?N(?:U?xN){0,2}U", _size),
@@ -220,9 +226,11 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ("z(?:[o1][Nb])?", _superlative),
         ("Z(?:[o1]N?)?", _superlative),
         # Borders.
-        ("[T@]I?[SV]I?D", _border),
+        ("[T@]I?[SV]I?D|T[SV]oI", _border),
         # Relations. Two nouns in a row may be one compound: which one is meant cannot be told.
         ("(?:So|[iT])LL", _unread),
+        ("(?:So|[iTRo])[ZzOABCVSNb]+L", _unread),
+        ("[?Hh]oL", _unread),
         ("So&RL", _two_directions),
         ("R&SoL", _two_directions),
         ("SoL", _direction),

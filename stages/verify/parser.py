@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from stages.core.claims import Claim
@@ -36,7 +37,7 @@ def parse(text: str, modality: str = "", image_left_is: str | None = None) -> Pa
     reading = read_words(lexicon(modality == "X-ray").read(text[:MAX_CHARACTERS]))
     if len(text) > MAX_CHARACTERS:
         reading.unread.append(f"everything after character {MAX_CHARACTERS}")
-    claims = _one_label(reading)
+    claims = _ranges(_one_label(reading))
     ambiguous = _resolve_sides(reading, claims, image_left_is)
     return Parsed(tuple(sorted(claims, key=_order)), tuple(reading.unread), ambiguous, _plural(reading))
 
@@ -50,6 +51,17 @@ def _one_label(reading: Reading) -> list[Claim]:
     names = [claim for claim in reading.claims if claim.kind == "label"]
     reading.unread.extend(f"second noun: {claim.value}" for claim in names[1:])
     return [claim for claim in reading.claims if claim.kind != "label" or claim is names[0]]
+
+
+def _ranges(claims: list[Claim]) -> list[Claim]:
+    """ "the two nuclei furthest to the left" ranks two: a count widens a first or last place to a range."""
+    counts = [int(claim.number or 0) for claim in claims if claim.kind == "count"]
+    if len(counts) != 1 or counts[0] < 2:
+        return claims
+    return [
+        Claim("rank", f"{claim.value}-{counts[0]}") if claim.kind == "rank" and re.search(r":-?1$", claim.value) else claim
+        for claim in claims
+    ]
 
 
 def _resolve_sides(reading: Reading, claims: list[Claim], image_left_is: str | None) -> tuple[str, ...]:
