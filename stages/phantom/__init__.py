@@ -1,0 +1,1 @@
+"""Synthetic studies in the native formats of real ones: the embedded default input."""
