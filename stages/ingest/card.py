@@ -65,7 +65,7 @@ class CropTable:
 
 @dataclass(frozen=True)
 class ImageTable:
-    """A CSV table with one row per image: columns of the image's file name, the patient, the licence (or null)."""
+    """A CSV table with one row per image: columns of the image (path or file name), the patient, the licence (or null)."""
 
     table: str
     image: str

@@ -46,9 +46,10 @@ def describe(found: Found, results: list[CaseResult]) -> list[str]:
     samples = [sample for result in results for sample in result.samples]
     errors = found.errors + [error for result in results for error in (*result.lost, *result.partial)]
     flags = sum((result.flags for result in results), Counter())
+    patients = len({sample.patient_id for sample in samples})
     sizes = sorted((sample.width, sample.height) for sample in samples)
     lines = [
-        f"{len(found.cases)} cases with {found.n_masks} masks -> {len(samples)} pictures of {len({s.patient_id for s in samples})} patients",
+        f"{len(found.cases)} cases with {found.n_masks} masks -> {len(samples)} pictures of {patients} patients",
         f"files that no pattern explains: {len(found.unmatched)}" + _first(found.unmatched),
         f"picture sizes (stored): {sizes[0]} to {sizes[-1]}" if sizes else "no picture could be read",
         f"spacing in mm [row, column]: {_distinct(sample.spacing_mm for sample in samples)}",

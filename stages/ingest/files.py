@@ -159,7 +159,10 @@ def _tie(card: Card, root: Path, images: dict[str, dict[str, str]], masks: dict[
             cause = "no mask file fits this image: add the mask, or take the image out of the folder"
             errors.append(Fault("image_without_mask", path, cause).as_error(item_id(card, parts)))
             continue
-        cases.append(make_case(card, path, parts, by_key[key], table))
+        try:
+            cases.append(make_case(card, path, parts, by_key[key], table))
+        except Fault as fault:
+            errors.append(fault.as_error(item_id(card, parts)))
     for key in sorted(set(by_key) - used):
         for mask in by_key[key]:
             cause = "no image fits this mask: add the image, or take the mask out of the folder"
@@ -189,8 +192,15 @@ def safe_id(text: str) -> str:
 
 
 def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile], table: dict[str, dict[str, str]]) -> Case:
-    """A case from the parts of its image's path; patient and licence from the card's image table where it has one."""
-    row = table.get(PurePosixPath(path).name, {})
+    """A case from the parts of its image's path; patient and licence from the card's image table where it has one.
+
+    Raises:
+        Fault: the image table has no row for this image, so that its patient is unknown.
+    """
+    row = table.get(path) or table.get(PurePosixPath(path).name) or {}
+    if card.image_table and not row:
+        cause = f"{card.image_table.table} has no row for this image, so its patient is unknown: add the row, or take the image out"
+        raise Fault("not_in_table", path, cause)
     patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
     licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence
     view = safe_id(parts.get("view", card.view))
@@ -198,7 +208,7 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
 
 
 def read_image_table(spec: ImageTable, root: Path) -> dict[str, dict[str, str]]:
-    """Rows of the card's image table by file name."""
+    """Rows of the card's image table by what its image column says: a path below the root, or a file name."""
     columns = [column for column in (spec.image, spec.patient, spec.licence) if column]
     return {row[spec.image]: row for row in read_rows(root, spec.table, columns)}
 

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from stages.core.volume import window_to_8bit
 from stages.ingest.faults import Fault
@@ -78,17 +78,21 @@ def read_mask(root: Path, path: str, threshold: int, max_pixels: int) -> tuple[n
     Raises:
         Fault: unreadable, or no pixel above the threshold.
     """
-    picture = open_picture(root, path, max_pixels)
-    wide = picture.mode.startswith("I") or picture.mode == "F"
-    values = np.asarray(picture if wide else picture.convert("RGB")).reshape(picture.height, picture.width, -1).max(axis=2)
+    values = _brightness(open_picture(root, path, max_pixels))
     mask = values > threshold
     if not mask.any():
-        raise Fault(
-            "empty_mask",
-            path,
-            f"no pixel above mask_threshold = {threshold} (highest is {values.max()}): mend the mask, or the threshold in the card",
-        )
-    return mask, ["mask_fringe"] if len(np.unique(values)) > 2 else []
+        cause = f"no pixel above mask_threshold = {threshold} (highest is {values.max()}): mend the mask, or the threshold in the card"
+        raise Fault("empty_mask", path, cause)
+    in_between = (values > values.min()) & (values < values.max())
+    return mask, ["mask_fringe"] if in_between.any() else []
+
+
+def _brightness(picture: Image.Image) -> np.ndarray:
+    """Brightest channel of every pixel; alpha is not read."""
+    if picture.mode in ("L", "F") or picture.mode.startswith("I"):
+        return np.asarray(picture)
+    red, green, blue = picture.convert("RGB").split()
+    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
 
 
 def read_label_map(root: Path, path: str, max_pixels: int) -> tuple[np.ndarray, dict[int, str]]:

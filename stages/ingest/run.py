@@ -68,7 +68,8 @@ def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Sou
         raise ParamError(f"card {card.name}: no reader {card.reader!r}; there are {', '.join(sorted(READERS))}")
     if not root.is_dir():
         raise StageError(
-            f"the folder {root} of {card.name} is not there: mend {where}, fetch the data from {card.url}, or drop the dataset from params.yaml"
+            f"the folder {root} of {card.name} is not there: mend {where}, "
+            f"fetch the data from {card.url}, or drop the dataset from params.yaml"
         )
     return Source(card, root, limits)
 

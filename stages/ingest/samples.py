@@ -68,8 +68,8 @@ def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, 
     masks = [ObjectMask(o.label, o.source, o.semantic, resize_mask(o.mask, size) if scaled else o.mask) for o in picture.objects]
     kept = [item for item in masks if int(item.mask.sum()) >= limits.min_object_px]
     if not kept:
-        cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}: lower it, or take the picture out"
-        raise Fault("no_object", case.image, cause)
+        cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
+        raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
     too_small = {item.label for item in masks if int(item.mask.sum()) < limits.min_object_px}
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
     flags = {*picture.flags, *(["scaled_down"] if scaled else []), *([SMALL_OBJECTS] if too_small else [])}

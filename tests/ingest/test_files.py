@@ -75,3 +75,23 @@ def test_images_and_masks_are_tied_and_what_is_left_over_is_named(tmp_path: Path
 
 def test_ids_keep_no_character_that_separates_ids() -> None:
     assert safe_id("a b/c#d~e") == "a-b-c-d-e"
+
+
+def test_an_image_that_its_table_does_not_know_is_an_error_because_its_patient_is_unknown(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for case in "abc":
+        write_case(root, case)
+    (root / "subjects.csv").write_text("image,patient\nimages/a.png,p7\nb.png,p7\n")
+    table = {"table": "subjects.csv", "image": "image", "patient": "patient", "licence": None}
+    found = tie_by_name(make_card(tmp_path, card_content(image_table=table)), root)
+    assert [(case.case_id, case.patient) for case in found.cases] == [("a", "p7"), ("b", "p7")]
+    assert [(error.kind, error.file) for error in found.errors] == [("not_in_table", "images/c.png")]
+
+
+def test_a_table_without_a_column_of_the_card_names_those_that_it_has(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_case(root)
+    (root / "subjects.csv").write_text("file,person\n")
+    table = {"table": "subjects.csv", "image": "image", "patient": None, "licence": None}
+    with pytest.raises(ParamError, match="no column image; it has file, person"):
+        tie_by_name(make_card(tmp_path, card_content(image_table=table)), root)

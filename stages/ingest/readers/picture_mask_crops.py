@@ -54,11 +54,12 @@ def _found(card: Card, root: Path, files: list[str], images: dict[str, dict[str,
     cases, errors = [], []
     for path, parts in images.items():
         mine = masks.get(PurePosixPath(path).name)
-        if mine is None:
-            fault = Fault("image_without_mask", path, "no row of the table names this image: annotate it, or take it out of the folder")
-            errors.append(fault.as_error(item_id(card, parts)))
-        else:
+        try:
+            if mine is None:
+                raise Fault("image_without_mask", path, "no row of the table names this image: annotate it, or take it out of the folder")
             cases.append(make_case(card, path, parts, mine, table))
+        except Fault as fault:
+            errors.append(fault.as_error(item_id(card, parts)))
     names = {PurePosixPath(path).name for path in images}
     for name in sorted(set(masks) - names):
         for mask in masks[name]:

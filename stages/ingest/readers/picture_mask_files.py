@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, tie_by_name
+from stages.ingest.files import Case, Found, MaskFile, Place, tie_by_name
 from stages.ingest.objects import ObjectMask, labels_of, unite_semantic
 from stages.ingest.pictures import open_picture, read_mask, to_8bit
 from stages.ingest.readers.base import Picture, Reading, Source
@@ -71,25 +71,24 @@ def _read_placed(mask_file: MaskFile, source: Source, shape: tuple[int, ...]) ->
     if mask_file.fault is not None:
         raise mask_file.fault
     mask, flags = read_mask(source.root, mask_file.path, source.card.mask_threshold or 0, source.limits.max_pixels)
-    height, width = shape
-    place = mask_file.place
-    if place is None:
+    if mask_file.place is None:
         if mask.shape != shape:
-            raise Fault(
-                "mask_size",
-                mask_file.path,
-                f"mask {mask.shape[::-1]} against image {(width, height)} (width, height): export it at the image's size",
-            )
+            cause = f"mask {mask.shape[::-1]} against image {shape[::-1]} (width, height): export it at the image's size"
+            raise Fault("mask_size", mask_file.path, cause)
         return mask, flags
+    return _place(mask, mask_file.place, shape, mask_file.path), flags
+
+
+def _place(mask: np.ndarray, place: Place, shape: tuple[int, ...], path: str) -> np.ndarray:
+    """A cropped mask set into an empty one of ``shape`` (height, width); nothing is scaled to fit."""
+    height, width = shape
     if (place.image_width, place.image_height) != (width, height) or mask.shape != (place.height, place.width):
-        cause = f"mask {mask.shape[::-1]} and image {(width, height)}, but the table says {(place.width, place.height)} in {(place.image_width, place.image_height)}"
-        raise Fault("mask_size", mask_file.path, f"{cause} (width, height): mend the table or the files")
+        stated = f"{(place.width, place.height)} in an image of {(place.image_width, place.image_height)}"
+        cause = f"mask {mask.shape[::-1]} and image {(width, height)}, but the table says {stated} (width, height): mend table or files"
+        raise Fault("mask_size", path, cause)
     if min(place.top, place.left) < 0 or place.top + place.height > height or place.left + place.width > width:
-        raise Fault(
-            "mask_outside",
-            mask_file.path,
-            f"placed at row {place.top}, column {place.left} it leaves the image of {width} x {height}: mend the table",
-        )
+        cause = f"placed at row {place.top}, column {place.left} it leaves the image of {width} x {height}: mend the table"
+        raise Fault("mask_outside", path, cause)
     whole = np.zeros(shape, bool)
     whole[place.top : place.top + place.height, place.left : place.left + place.width] = mask
-    return whole, flags
+    return whole
