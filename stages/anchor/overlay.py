@@ -90,7 +90,8 @@ def _table(sample: Sample, anchors: list[Anchor]) -> np.ndarray:
     shown = anchors[:_MOST_ROWS]
     table = np.full((_ROW_PX * (len(shown) + 2) + 8, _TABLE_WIDTH_PX, 3), 32, np.uint8)
     spacing = "unknown" if sample.spacing_mm is None else " x ".join(f"{value:.3g}" for value in sample.spacing_mm)
-    title = f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   spacing {spacing} mm   {len(shown)} of {len(anchors)} anchors listed"
+    title = f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   spacing {spacing} mm"
+    title += f"   {len(shown)} of {len(anchors)} anchors listed"
     _write(table, title, (4, 14), _WHITE, 0.4)
     for column, text in zip(_COLUMNS_PX, _HEADINGS, strict=True):
         _write(table, text, (column, 14 + _ROW_PX), (170, 170, 170), 0.36)
