@@ -191,3 +191,18 @@ def _corners(volume: Volume) -> np.ndarray:
 
 def _last_line(error: RuntimeError) -> str:
     return str(error).strip().splitlines()[-1].rpartition("ERROR: ")[2].split(": ")[-1][:200]
+
+
+def write_volume(path: Path | str, array: np.ndarray, spacing_mm: tuple[float, float, float], orientation: str) -> None:
+    """Write an LPS array [z, y, x] as a compressed volume whose axes are stored in ``orientation`` (for example "RAS").
+
+    ``spacing_mm`` is [z, y, x]. The position of every voxel stays; only the order in the file changes. The same
+    array gives the same bytes (NIfTI's compressed stream is written without a time).
+    """
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([float(value) for value in reversed(spacing_mm)])
+    stored = sitk.DICOMOrient(image, orientation)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(stored, str(path), useCompression=True)

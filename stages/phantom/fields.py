@@ -24,7 +24,10 @@ def blob(
     angle_deg: float, wobble: float,
 ) -> Mask:
     """A wobbling ellipse as a boolean mask: its radius varies by about ``wobble`` (a share) over low harmonics of the angle."""  # fmt: skip
-    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    reach = 1.6 * max(radii)
+    left, right = (int(np.clip(centre_xy[0] + side * reach, 0, shape[1])) for side in (-1, 1))
+    top, bottom = (int(np.clip(centre_xy[1] + side * reach, 0, shape[0])) for side in (-1, 1))
+    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
     x, y = columns + 0.5 - centre_xy[0], rows + 0.5 - centre_xy[1]
     turn = np.deg2rad(angle_deg)
     along = (x * np.cos(turn) + y * np.sin(turn)) / radii[0]
@@ -33,7 +36,9 @@ def blob(
     radius = np.ones_like(theta)
     for harmonic in (2, 3, 4, 5):
         radius += wobble / harmonic * rng.normal() * np.cos(harmonic * theta + rng.uniform(0, 2 * np.pi))
-    return np.hypot(along, across) <= np.clip(radius, 0.5, 1.5)
+    mask = np.zeros(shape, bool)
+    mask[top:bottom, left:right] = np.hypot(along, across) <= np.clip(radius, 0.5, 1.5)
+    return mask
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
@@ -46,15 +51,6 @@ def shrunk(mask: Mask, pixels: int) -> Mask:
     """The part of the mask that lies at least ``pixels`` from its edge."""
     padded = np.pad(mask.astype(np.uint8), 1)
     return (cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]) > pixels
-
-
-def point_in(rng: np.random.Generator, region: Mask) -> tuple[float, float] | None:
-    """A random pixel centre (x, y) of a region, or None when it is empty."""
-    places = np.flatnonzero(region)
-    if places.size == 0:
-        return None
-    row, column = divmod(int(rng.choice(places)), region.shape[1])
-    return column + 0.5, row + 0.5
 
 
 def blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
@@ -83,10 +79,10 @@ def scattered(
     """  # fmt: skip
     free, placed = region.copy(), []
     for radius in sorted(radii, key=lambda pair: -pair[0] * pair[1]):
-        for _ in range(60):
-            centre = point_in(rng, shrunk(free, int(min(radius) * 0.8)))
-            if centre is None:
-                break
+        room = np.flatnonzero(shrunk(free, int(min(radius) * 0.8)))
+        for _ in range(60 if room.size else 0):
+            row, column = divmod(int(rng.choice(room)), region.shape[1])
+            centre = (column + 0.5, row + 0.5)
             mask = blob(rng, region.shape, centre, radius, rng.uniform(0, 180), rng.uniform(*wobble))
             if not (mask & ~free).any() and one_piece(mask):
                 placed.append(mask)
