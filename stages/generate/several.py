@@ -58,7 +58,9 @@ def counted(number: int) -> Claim:
 
 
 def _whole(group: Group, rng: Random) -> list[Claim] | None:
-    return _with_count([group.claim], int(group.members.sum()), rng)
+    """All of a label with their number: without it, that is a bare name."""
+    n = int(group.members.sum())
+    return [group.claim, counted(n)] if n <= _COUNTED else None
 
 
 def _filtered(group: Group, rng: Random) -> list[Claim] | None:
