@@ -28,8 +28,8 @@ VALUED = {
 }  # fmt: skip
 VALUELESS = {
     "centre": "C", "corner": "K", "half": "h", "part": "H", "quadrant": "q", "zone": "w", "than": "t", "image": "I",
-    "patient": "P", "half_body": "p", "edge": "D", "compare": "M", "times": "x", "approx": "~", "one_of": "1", "from": "F", "of": "o", "in": "i", "and": "&", "all": "a",
-    "filler": "_", "negation": "!",
+    "patient": "P", "half_body": "p", "edge": "D", "compare": "M", "times": "x", "approx": "~", "one_of": "1", "from": "F",
+    "of": "o", "in": "i", "and": "&", "all": "a", "filler": "_", "negation": "!",
 }  # fmt: skip
 LABEL, FLAGGED, UNKNOWN, FILLER = "L", "X", "?", "_"
 RADIOGRAPH = "radiograph_"

@@ -190,7 +190,8 @@ def test_a_picture_that_contradicts_the_measured_appearance_is_named() -> None:
 
     image = 255 - cv2.imdecode(np.frombuffer(sample().image, np.uint8), cv2.IMREAD_GRAYSCALE)
     negative = context(image=cv2.imencode(".png", image)[1].tobytes())
-    assert outcome("the hypodense liver lesion nearest to the right kidney", 7, in_context=negative).deciding.reason == "appearance_contradicted"
+    judged = outcome("the hypodense liver lesion nearest to the right kidney", 7, in_context=negative)
+    assert judged.deciding.reason == "appearance_contradicted"
 
 
 def test_the_list_of_reasons_is_closed_and_each_has_a_wrong_sample() -> None:

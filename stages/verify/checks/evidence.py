@@ -20,7 +20,7 @@ def check_evidence(query: Query, context: Context) -> Verdict:
     found = {anchor.anchor_id: judged(anchor, context) for anchor in targets}
     faintest = min(found, key=lambda anchor_id: (found[anchor_id].score, anchor_id))
     seen = found[faintest]
-    measured = f"{faintest}: visibility {seen.score:.2f}, ring AUC {seen.ring_auc:.2f}, edge z {seen.edge_z:.1f}"
+    measured = f"{faintest}: visibility {seen.score:.2f}, ring difference {seen.ring_difference:.2f}, edge z {seen.edge_z:.1f}"
     margin = seen.score - context.params.min_visibility
     if margin < 0:
         return rejected(query, CHECK, "not_visible", measured, margin)
