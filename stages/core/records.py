@@ -7,6 +7,7 @@ so a column cannot exist in one and not in the other. Coordinates: see ``geometr
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass
@@ -342,9 +343,15 @@ def schema_of(record_type: type) -> pa.Schema:
     return pa.schema(_fields(record_type))
 
 
+@functools.cache
+def _hints(record_type: Any) -> dict[str, Any]:
+    """Resolved annotations, once per type: resolving them for every row took most of the time of reading a table."""
+    return typing.get_type_hints(record_type)
+
+
 def from_row(record_type: type[T], row: dict[str, Any]) -> T:
     """Rebuild a record from a plain dict as Parquet or JSON gives it."""
-    hints = typing.get_type_hints(record_type)
+    hints = _hints(record_type)
     return record_type(**{name: _rebuild(hints[name], value) for name, value in row.items() if name in hints})
 
 

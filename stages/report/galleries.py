@@ -70,14 +70,14 @@ def query_galleries(world: World, seed: int, limit: int) -> list[Gallery]:
     def by_dataset(query: Query) -> str:
         return dataset_of[query.sample_id]
 
-    def by_reason(query: Query) -> str:
-        return verdicts.get(query.query_id, [("", "", "")])[0][1]
+    def by_reason(query: Query) -> tuple[str, str]:
+        return verdicts.get(query.query_id, [("", "", "")])[0][1], dataset_of[query.sample_id]
 
     accepted = [query for query in world.queries["accepted"] if query.kind != "none"]
     nothing = [query for query in world.queries["accepted"] if query.kind == "none"]
     plan = [
         ("accepted", "Accepted", "Random accepted queries, every dataset in turn.", accepted, by_dataset),
-        ("rejected", "Rejected", "Random rejected queries, every reason in turn.", world.queries["rejected"], by_reason),
+        ("rejected", "Rejected", "Random rejected queries, every reason and dataset in turn.", world.queries["rejected"], by_reason),
         ("undecided", "Undecided", "Too close to call: kept apart, in no split.", world.queries["undecided"], by_reason),
         ("no-target", "Nothing to find", "Accepted queries for something that is provably not in the picture.", nothing, by_dataset),
     ]
@@ -138,8 +138,12 @@ def readable_claim(text: str) -> str:
         return text
     if not isinstance(fields, dict) or "kind" not in fields:
         return text
-    head = f"{fields['kind']} = {fields.get('value', '')}".strip(" =")
-    return " ".join([head, *[str(fields[key]) for key in ("other", "number") if fields.get(key) is not None]]).replace("_", " ")
+    words = [fields["kind"], "=", str(fields.get("value", ""))]
+    if fields.get("other") is not None:
+        words.append(str(fields["other"]))
+    if fields.get("number") is not None and f"{fields['number']:g}" != words[2]:
+        words.append(f"{fields['number']:g}")
+    return " ".join(words).replace("_", " ")
 
 
 def prediction_galleries(world: World, seed: int, limit: int) -> list[Gallery]:

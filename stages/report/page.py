@@ -94,7 +94,7 @@ def pipeline_steps(world: World, datasets: Sequence[str]) -> list[Step]:
         Step("split", f"{len(world.examples):,} examples"),
         Step("finetune", f"{adapters} adapters"),
         Step("predict", f"{len(CONTENDERS)} contenders"),
-        Step("evaluate", f"{world.figures['tuned']['n']:,} test examples"),
+        Step("evaluate", f"{world.figures['tuned']['n']:,} scored"),
         Step("report", "this page"),
     ]
 

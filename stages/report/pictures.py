@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from stages.core.shards import shard_paths
 from stages.core.stage import StageError
 
-JPEG_QUALITY = 85
+JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _images(shard: pq.ParquetFile, wanted: set[str]) -> Iterable[tuple[str, byte
 
 
 def small_picture(content: bytes, longer_side_px: int, owner: str) -> Picture:
-    """Scale PNG bytes down and encode them as JPEG or PNG, whichever is smaller."""
+    """Scale PNG bytes down and encode them as JPEG."""
     try:
         with Image.open(io.BytesIO(content)) as opened:
             image = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
@@ -63,14 +63,10 @@ def small_picture(content: bytes, longer_side_px: int, owner: str) -> Picture:
     scale = min(1.0, longer_side_px / max(width, height))
     if scale < 1:
         image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
-    return Picture(_smallest_uri(image), width, height)
+    return Picture(_uri(image), width, height)
 
 
-def _smallest_uri(image: Image.Image) -> str:
-    coded = []
-    for kind, options in (("jpeg", {"quality": JPEG_QUALITY}), ("png", {"compress_level": 9})):
-        target = io.BytesIO()
-        image.save(target, kind, **options)
-        coded.append((len(target.getvalue()), kind, target.getvalue()))
-    _, kind, content = min(coded)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+def _uri(image: Image.Image) -> str:
+    target = io.BytesIO()
+    image.save(target, "jpeg", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
