@@ -154,19 +154,27 @@ def _check_bytes(path: Path, reader: sitk.ImageFileReader) -> None:
     """What ITK hides of a NIfTI file: missing bytes, which it fills with zeros, and NaN or infinity, which it makes zero."""
     if not (reader.HasMetaDataKey("vox_offset") and path.name.endswith((".nii", ".nii.gz"))):
         return
+    offset, bits, count = int(float(reader.GetMetaData("vox_offset"))), int(reader.GetMetaData("bitpix")), math.prod(reader.GetSize())
+    promised = offset + count * bits // 8
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = _plain_bytes(path, promised)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise VolumeError("unreadable_image", f"the compressed file is truncated or damaged ({error}): fetch it again") from error
-    offset, bits, count = int(float(reader.GetMetaData("vox_offset"))), int(reader.GetMetaData("bitpix")), math.prod(reader.GetSize())
-    if len(content) < offset + count * bits // 8:
-        raise VolumeError(
-            "unreadable_image", f"truncated: {len(content)} bytes where the header promises {offset + count * bits // 8}; fetch it again"
-        )
+    if len(content) < promised:
+        raise VolumeError("unreadable_image", f"truncated: {len(content)} bytes where the header promises {promised}; fetch it again")
     if int(reader.GetMetaData("datatype")) in _FLOAT_CODES:
         order = "<" if content[:4] == _HEADER_SIZE.to_bytes(4, "little") else ">"
         values = np.frombuffer(content, f"{order}f{bits // 8}", count, offset)
         _refuse_not_finite(values)
+
+
+def _plain_bytes(path: Path, most: int) -> bytes:
+    """The first ``most`` bytes after decompression; the rest is read too, so that gzip checks its sum, and dropped."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as handle:
+        content = handle.read(most)
+        while handle.read(1 << 20):
+            pass
+    return content
 
 
 def _refuse_not_finite(values: np.ndarray) -> None:

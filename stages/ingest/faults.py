@@ -6,11 +6,40 @@ from stages.core.records import ItemError
 
 STAGE = "ingest"
 
+# The closed list of fault codes that metrics and the errors table use.
+KINDS = {
+    "image_without_mask": "no mask goes with the image",
+    "mask_without_image": "no image goes with the mask",
+    "duplicate_id": "two images have one case and view",
+    "not_in_table": "the patient table does not know the image",
+    "bad_table_row": "a row's numbers cannot be read",
+    "unsafe_path": "a table names a path outside the root",
+    "missing_file": "a table names a file that is not there",
+    "mask_not_given": "a row names no mask file",
+    "unreadable_image": "damaged, truncated or no picture or volume",
+    "unreadable_mask": "a picture that is no label map",
+    "too_large": "more pixels or voxels than allowed",
+    "not_3d": "a volume of other than three dimensions",
+    "not_finite": "NaN or infinite values",
+    "flat_image": "one value everywhere",
+    "bad_spacing": "spacing missing, negative or contradictory",
+    "geometry_mismatch": "label and image volume lie at different places",
+    "mask_size": "the mask has another size than its image",
+    "mask_outside": "a cropped mask leaves its image",
+    "bad_mask_values": "a label volume holds fractions",
+    "several_masks": "more than one label map goes with the image",
+    "unknown_label": "the card does not know the label",
+    "empty_mask": "no foreground",
+    "no_object": "no usable object is left",
+}
+
 
 class Fault(Exception):
-    """An item that must not be used: ``kind`` is a short code, ``file`` relative to the root, ``cause`` in words."""
+    """An item that must not be used: ``kind`` is a key of KINDS, ``file`` relative to the root, ``cause`` in words with the remedy."""
 
     def __init__(self, kind: str, file: str, cause: str) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"fault code {kind!r} is not in KINDS")
         super().__init__(kind, file, cause)  # all three as args, so that a fault passes between processes
         self.kind, self.file, self.cause = kind, file, cause
 
