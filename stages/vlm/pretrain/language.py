@@ -18,7 +18,7 @@ from stages.vlm.pretrain.shapes import KINDS
 GENERIC = ("object", "object", "shape", "thing", "structure", "region", "area")
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
 ORDINALS = ("first", "second", "third", "fourth")
-PLURALS = {"box": "boxes", "cross": "crosses", "plus": "pluses", "brick": "bricks", "leaf": "leaves", "patch": "patches", "splash": "splashes"}
+PLURALS = {"box": "boxes", "patch": "patches", "splash": "splashes"}
 MAX_TARGETS = 5
 
 
@@ -141,10 +141,10 @@ def _absent(view: View) -> Phrase | None:
     if rng.random() < 0.3:
         return _absent_place(view)
     kind = str(rng.choice(SHAPES))
-    confusable = {"circle": "oval", "oval": "circle", "square": "bar", "bar": "square", "blob": "oval", "wedge": "triangle"}
+    confusable = {"circle": "oval", "oval": "circle", "blob": "oval"}
     present = {thing.kind for thing in things}
     noun = view.pick(*KINDS[kind].nouns)
-    if kind not in present and confusable.get(kind) not in present and not (present & {"blob", "wedge", "bean"}):
+    if kind not in present and confusable.get(kind) not in present and not (present & {"blob", "bean"}):
         return Phrase(f"the {noun}", (), "none")
     colour = str(rng.choice(list(COLOURS)))
     if things[0].colour and all(thing.colour != colour for thing in things):

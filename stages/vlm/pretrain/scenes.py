@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from stages.vlm.pretrain.shapes import KINDS, Geometry, coverage
+from stages.vlm.pretrain.shapes import KINDS, Geometry, Patch, coverage
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (205, 45, 40),
@@ -23,9 +23,10 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "cyan": (70, 205, 215),
     "pink": (235, 130, 180),
 }
-TEXTURES = ("plain", "plain", "plain", "striped", "speckled", "mottled")
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+TEXTURES = ("plain", "plain", "plain", "plain", "striped", "speckled", "mottled")
 SHAPES = tuple(KINDS)
-GREY_SHAPES = ("circle", "oval", "blob", "oval", "blob", "bean", "tube", "ring", "wedge", "square", "bar", "triangle", "circle")
+GREY_SHAPES = ("circle", "circle", "oval", "oval", "blob", "blob", "bean", "tube", "ring", "square", "triangle")
 
 
 @dataclass
@@ -77,18 +78,17 @@ class _Group:
 
 @dataclass
 class _Canvas:
-    """What painting needs: float image (side, side, 3), owner map, occupancy of the free ground, masks of the things."""
+    """What painting needs: float image (side, side, 3), owner map, the things so far."""
 
     image: np.ndarray
     owner: np.ndarray
-    masks: list[np.ndarray] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
 
 
 def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> Scene:
     """The scene of a seed: same seed, side and difficulty give the same pixels and things."""
     rng = np.random.default_rng(seed)
-    grey = bool(rng.random() < 0.7)
+    grey = bool(rng.random() < 0.65)
     canvas = _Canvas(_ground(rng, side_px, grey), np.full((side_px, side_px), -1, np.int16))
     if rng.random() < difficulty.container:
         _add_containers(rng, canvas, grey)
@@ -101,7 +101,7 @@ def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> S
         count = int(min(left, rng.integers(2, 6))) if rng.random() < difficulty.repeat else 1
         count = left if crowd else count
         scale = _group_scale(rng, count)
-        home = int(rng.integers(-1, len(canvas.masks))) if rng.random() < 0.5 else -2
+        home = int(rng.integers(-1, len(canvas.things))) if rng.random() < 0.5 else -2
         for _ in range(count):
             _place(rng, canvas, group, scale, home)
         left -= count
@@ -119,19 +119,19 @@ def _ground(rng: np.random.Generator, side: int, grey: bool) -> np.ndarray:
     slope = rng.uniform(-0.5, 0.5, 2) * rng.choice([0, 30, 70])
     axis = np.linspace(-0.5, 0.5, side, dtype=np.float32)
     plane = slope[0] * axis[None, :] + slope[1] * axis[:, None]
-    plane = plane + clouds(rng, side, int(rng.choice([3, 6, 12, 24]))) * rng.choice([0, 5, 10, 16])
+    plane = plane + clouds(rng, side, int(rng.choice([3, 6, 12, 24]))) * rng.choice([0, 0, 5, 10, 14])
     return np.clip(base[None, None, :] + plane[:, :, None], 0, 255).astype(np.float32)
 
 
 def clouds(rng: np.random.Generator, side: int, cells: int) -> np.ndarray:
     """Smooth noise of unit-like spread, float32 (side, side)."""
-    return cv2.resize(rng.standard_normal((cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(rng.standard_normal((cells, cells), dtype=np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def _draw_group(rng: np.random.Generator, grey: bool) -> _Group:
     kind = str(rng.choice(GREY_SHAPES if grey else SHAPES))
     colour = "" if grey else str(rng.choice(list(COLOURS)))
-    contrast = float(rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(30), np.log(135))))
+    contrast = float(rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(32), np.log(140))))
     edge = float(rng.choice([1.0, 1.0, rng.uniform(1, 5)]))
     return _Group(kind, colour, str(rng.choice(TEXTURES)), contrast, edge)
 
@@ -148,7 +148,7 @@ def _add_containers(rng: np.random.Generator, canvas: _Canvas, grey: bool) -> No
     side = canvas.owner.shape[0]
     pair = rng.random() < 0.35
     group = _draw_group(rng, grey)
-    kind = str(rng.choice(["oval", "oval", "blob", "circle", "square", "bar", "wedge", "bean"]))
+    kind = str(rng.choice(["oval", "oval", "blob", "circle", "square", "bean"]))
     group = _Group(kind, group.colour, group.texture, group.contrast, group.edge_px)
     upright = rng.random() < 0.7
     for index in range(2 if pair else 1):
@@ -157,7 +157,10 @@ def _add_containers(rng: np.random.Generator, canvas: _Canvas, grey: bool) -> No
         other = rng.uniform(-0.1, 0.1)
         where = (0.5 + offset, 0.5 + other) if upright else (0.5 + other, 0.5 + offset)
         angle = (np.pi / 2 if upright else 0.0) + rng.normal(0, 0.15) if pair else rng.uniform(0, np.pi)
-        _paint(rng, canvas, group, _geometry(rng, group, where[0] * side, where[1] * side, half * side, angle), -1)
+        geometry = _geometry(rng, group, where[0] * side, where[1] * side, half * side, angle)
+        patch = coverage(group.kind, geometry, side)
+        if patch is not None and not (canvas.owner[patch.rows, patch.columns][patch.alpha > 0.5] >= 0).any():
+            _paint(rng, canvas, group, patch, geometry.aspect, -1)
 
 
 def _geometry(rng: np.random.Generator, group: _Group, x: float, y: float, half: float, angle: float | None) -> Geometry:
@@ -189,55 +192,60 @@ def _place(rng: np.random.Generator, canvas: _Canvas, group: _Group, scale: tupl
         reach = geometry.half_length_px * edge_reach
         if not (reach <= x <= side - reach and reach <= y <= side - reach):
             continue
-        mask = coverage(group.kind, geometry, side) > 0.5
-        owners = canvas.owner[cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
+        patch = coverage(group.kind, geometry, side)
+        if patch is None:
+            continue
+        near = cv2.dilate((patch.alpha > 0.5).astype(np.uint8), _NEIGHBOURS) > 0
+        owners = canvas.owner[patch.rows, patch.columns][near]
         if owners.size == 0 or owners.min() != owners.max() or (home >= -1 and owners[0] != home):
             continue
-        _paint(rng, canvas, group, geometry, int(owners[0]))
+        _paint(rng, canvas, group, patch, geometry.aspect, int(owners[0]))
         return
 
 
-def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, geometry: Geometry, parent: int) -> None:
-    side = canvas.owner.shape[0]
-    alpha = coverage(group.kind, geometry, side)
-    mask = alpha > 0.5
-    if int(mask.sum()) < 8:
+def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, patch: Patch, aspect: float, parent: int) -> None:
+    """Add the thing unless it would be too small or too faint to see."""
+    mask = patch.alpha > 0.5
+    area = int(mask.sum())
+    if area < 8:
         return
-    under = canvas.image[mask].mean(axis=0)
-    if group.colour:
-        fill = np.asarray(COLOURS[group.colour], np.float32) + rng.normal(0, 10, 3)
-        if np.abs(fill - under).max() < 50:
-            return
-    else:
-        fill = np.full(3, under.mean() + group.contrast * rng.uniform(0.85, 1.15))
-        if not 0 <= fill[0] <= 255:
-            fill = np.clip(fill, 0, 255)
-            if abs(float(fill[0] - under.mean())) < 22:
-                return
-    detail = _texture(rng, group.texture, side)
-    body = np.clip(fill[None, None, :] + detail[:, :, None], 0, 255)
-    canvas.image += alpha[:, :, None] * (body - canvas.image)
+    image = canvas.image[patch.rows, patch.columns]
+    under = image[mask].mean(axis=0)
+    fill = _fill(rng, group, under)
+    if fill is None:
+        return
+    body = np.clip(fill[None, None, :] + _texture(rng, group.texture, mask.shape)[:, :, None], 0, 255)
+    image += patch.alpha[:, :, None] * (body - image)
+    canvas.owner[patch.rows, patch.columns][mask] = len(canvas.things)
     delta = float(fill.mean() - under.mean())
     shade = "" if group.colour or abs(delta) < 25 else ("bright" if delta > 0 else "dark")
-    canvas.owner[mask] = len(canvas.things)
-    canvas.masks.append(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows, columns = np.flatnonzero(mask.any(axis=1)) + patch.rows.start, np.flatnonzero(mask.any(axis=0)) + patch.columns.start
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    level, area = float(fill.mean()), int(mask.sum())
-    canvas.things.append(Thing(group.kind, group.colour, shade, group.texture, level, geometry.aspect, parent, box, area, centre))
+    canvas.things.append(Thing(group.kind, group.colour, shade, group.texture, float(fill.mean()), aspect, parent, box, area, centre))
 
 
-def _texture(rng: np.random.Generator, texture: str, side: int) -> np.ndarray:
+def _fill(rng: np.random.Generator, group: _Group, under: np.ndarray) -> np.ndarray | None:
+    """Colour of a thing on what lies under it, (3,); None when the two are too alike."""
+    if group.colour:
+        fill = np.asarray(COLOURS[group.colour], np.float32) + rng.normal(0, 10, 3)
+        return fill if np.abs(fill - under).max() >= 50 else None
+    level = np.clip(under.mean() + group.contrast * rng.uniform(0.85, 1.15), 0, 255)
+    return np.full(3, level) if abs(float(level - under.mean())) >= 25 else None
+
+
+def _texture(rng: np.random.Generator, texture: str, shape: tuple[int, ...]) -> np.ndarray:
+    """What is added to the fill, float32 of ``shape`` (rows, columns)."""
     if texture == "striped":
         angle, period = rng.uniform(0, np.pi), rng.uniform(4, 9)
-        ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
-        return 26 * np.sign(np.sin((xs * np.cos(angle) + ys * np.sin(angle)) * 2 * np.pi / period)).astype(np.float32)
+        ys, xs = np.ogrid[0 : shape[0], 0 : shape[1]]
+        return (26 * np.sign(np.sin((xs * np.cos(angle) + ys * np.sin(angle)) * 2 * np.pi / period))).astype(np.float32)
     if texture == "speckled":
-        return 30 * rng.standard_normal((side, side)).astype(np.float32)
+        return 26 * rng.standard_normal(shape, dtype=np.float32)
     if texture == "mottled":
-        return 20 * clouds(rng, side, side // 5)
-    return np.zeros((side, side), np.float32)
+        coarse = rng.standard_normal((max(shape[0] // 5, 2), max(shape[1] // 5, 2)), dtype=np.float32)
+        return 18 * cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.zeros(shape, np.float32)
 
 
 def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool) -> np.ndarray:
@@ -245,11 +253,12 @@ def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool) -> np.ndarra
     side = image.shape[0]
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.3)))
-    if grey and rng.random() < 0.25:
-        grain = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), float(rng.uniform(0.5, 1.2)))
+    if grey and rng.random() < 0.2:
+        grain = cv2.GaussianBlur(rng.standard_normal((side, side), dtype=np.float32), (0, 0), float(rng.uniform(0.5, 1.2)))
         image = image * (1 + rng.uniform(0.15, 0.45) * grain[:, :, None])
-    noise = rng.standard_normal((side, side, 1 if grey else 3)).astype(np.float32)
-    image = image + noise * rng.choice([0.0, 3.0, rng.uniform(2, 16)])
+    strength = rng.choice([0.0, 3.0, rng.uniform(2, 14)])
+    if strength:
+        image = image + np.float32(strength) * rng.standard_normal((side, side, 1), dtype=np.float32)
     image = (image - 127.5) * rng.uniform(0.75, 1.15) + 127.5 + rng.uniform(-18, 18)
     if grey and rng.random() < 0.3:
         image = 255 * np.power(np.clip(image, 0, 255) / 255, rng.uniform(0.6, 1.6))

@@ -76,7 +76,7 @@ def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
     for name, weight in model.named_parameters():
         inner = weight.ndim == 2 and ("layers." in name or "modality_projection" in name)
         (matrices if inner else others).append(weight)
-    muon = torch.optim.Muon(matrices, lr=params.learning_rate, weight_decay=params.weight_decay, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(matrices, lr=params.matrix_rate, weight_decay=params.weight_decay, adjust_lr_fn="match_rms_adamw")
     adam = torch.optim.AdamW(others, lr=params.learning_rate, betas=(0.9, 0.98), weight_decay=params.weight_decay)
     return [muon, adam]
 
@@ -107,9 +107,9 @@ def train_step(run: Run, batch: dict[str, Any], params: PretrainParams, loss_of:
         raise FloatingPointError(f"pretraining loss is {float(loss.detach())} at step {run.step}: lower pretrain.learning_rate")
     loss.backward()
     torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.head.parameters()], 1.0)
-    for optimiser in run.optimisers:
+    for optimiser, peak in zip(run.optimisers, (params.matrix_rate, params.learning_rate), strict=True):
         for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate * rate_at(run.step, params)
+            group["lr"] = peak * rate_at(run.step, params)
         optimiser.step()
         optimiser.zero_grad()
     run.step += 1

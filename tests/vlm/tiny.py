@@ -1,0 +1,23 @@
+"""A nano base of about fifty thousand weights, saved with its card, for tests that need a real model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.vlm.card import ModelCard, write_card
+from stages.vlm.nano import NanoShape, build_model, build_processor, build_tokenizer
+
+SHAPE = NanoShape(image_px=32, patch_px=8, vision_width=16, vision_layers=1, text_width=16, text_layers=1, heads=2, mlp_ratio=2)
+TEXTS = [" the leftmost circle", " the largest lesion in the upper left", " where is the right kidney?"] * 4
+
+
+def save_tiny_base(folder: Path, seed: int = 0) -> Path:
+    """Build, save and card a tiny base; returns the folder."""
+    import torch
+
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(TEXTS, 330)
+    build_model(tokenizer, SHAPE).save_pretrained(folder)
+    build_processor(tokenizer, SHAPE).save_pretrained(folder)
+    write_card(folder, ModelCard("tiny", "nano", ".", None, "loc1000", 32, "none", 0, 0.0, {}, "knows nothing", "CC0-1.0"))
+    return folder
