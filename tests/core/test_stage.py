@@ -16,7 +16,14 @@ from stages.core.params import ParamError, load_params
 from stages.core.records import ItemError
 from stages.core.shards import read_table
 from stages.core.stage import (
-    StageError, check_error_rate, count_by, run_stage, seed_for, worker_count, write_errors, write_metrics,
+    StageError,
+    check_error_rate,
+    count_by,
+    run_stage,
+    seed_for,
+    worker_count,
+    write_errors,
+    write_metrics,
 )  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -34,6 +34,12 @@ def test_a_copy_with_slight_noise_or_another_size_is_a_near_duplicate() -> None:
     assert all(3 not in pair for pair in found.perceptual)
 
 
+def test_a_regraded_copy_is_a_near_duplicate() -> None:
+    pixels = picture(5, side=256)
+    darker = (255 * (pixels / 255.0) ** 1.3).astype(np.uint8)
+    assert _found([pixels, darker, 255 - pixels], distance=8).perceptual == [(0, 1)]
+
+
 def test_the_views_of_one_patient_are_no_leak() -> None:
     pixels = picture(7)
     found = _found([pixels, pixels, picture(8)], owners=["p", "p", "q"])
