@@ -118,7 +118,12 @@ def _higher_than(out: Reading, m: list[Word]) -> None:
 
 
 def _compound(out: Reading, m: list[Word]) -> None:
-    """ "left lung opacity": the last noun is the thing, the one before says where."""
+    """ "left lung opacity": the last noun is the thing, an organ before it says where."""
+    kinds = [{labels()[name].kind for name in word.value.split("|")} for word in m]
+    if not (kinds[0] <= {"organ", "part"} and kinds[1] <= {"lesion", "finding"}):
+        out.unread.append(m[1].text)
+        _name(out, m[:1])
+        return
     out.say("relation", "inside", m[0].value)
     _name(out, [m[1]])
 
@@ -127,6 +132,14 @@ def _name(out: Reading, m: list[Word]) -> None:
     values = "|".join(word.value for word in m if word.tag == "L").split("|")
     out.say("label", "|".join(sorted(set(values))))
     out.names.extend(word for word in m if word.tag == "L")
+
+
+def _pool(out: Reading, m: list[Word]) -> None:
+    """ "of the three lesions, the one ...": what is chosen from, before anything else is named."""
+    if out.names:
+        _unread(out, m)
+    else:
+        _name(out, m)
 
 
 def _side_pair(out: Reading, m: list[Word]) -> None:
@@ -229,6 +242,7 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ("[T@]I?[SV]I?D|T[SV]oI", _border),
         # Relations. Two nouns in a row may be one compound: which one is meant cannot be told.
         ("(?:So|[iT])LL", _unread),
+        ("oNL", _pool),
         ("(?:So|[iTRo])[ZzOABCVSNb]+L", _unread),
         ("[?Hh]oL", _unread),
         ("So&RL", _two_directions),
@@ -240,6 +254,7 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ("TL", _touching),
         ("iL", _inside),
         # Places.
+        ("b?[SV](?:&[SV])?I?D|SoC|bH", _unread),
         ("PS[Hh]?V[Hhw]?", _patient_zone),
         ("PS(?!o)[Hh]?", _patient_side),
         ("SVw|SwV", _patient_zone),
