@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from stages.core import tracking
 from stages.core.records import Example, Prediction, Score
 from stages.core.shards import read_table, write_table
-from stages.core.stage import run_stage
-from stages.evaluate.__main__ import evaluate, metric_files
+from stages.core.stage import StageError, run_stage
+from stages.evaluate.__main__ import evaluate, main, metric_files
 from stages.evaluate.files import printed_table
 
 
@@ -113,6 +114,22 @@ def test_the_printed_table_shows_the_tracked_figures(workplace: Path) -> None:
     assert "1.000 [1.000, 1.000]" in plain and "+0.500 [" in plain
     assert markdown.startswith("|  | mean IoU | Acc@0.5 (n=40) |")
     assert len({line.count("|") for line in markdown.splitlines()[:7]}) == 1
+
+
+def test_the_table_without_metrics_says_what_to_run(workplace: Path) -> None:
+    with pytest.raises(StageError, match=r"metrics/evaluate\.json not found: run `dvc repro evaluate`"):
+        printed_table(markdown=True)
+
+
+def test_the_command_mirrors_every_metrics_file(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirrored: dict = {}
+    monkeypatch.setattr("sys.argv", ["stages.evaluate"])
+    monkeypatch.setattr(tracking, "mirror", lambda files, params: mirrored.update(files))
+    Path("metrics").mkdir()
+    Path("metrics/split.json").write_text('{"patients": {"test": 3}}', encoding="utf-8")
+    main()
+    assert set(mirrored) == {"evaluate", "split"}
+    assert mirrored["evaluate"]["n_multi"] == 36
 
 
 def test_stale_metrics_of_a_dropped_dataset_are_not_mirrored(tmp_path: Path) -> None:

@@ -162,10 +162,12 @@ def test_the_filters_work_in_a_browser(finished_run: Path, tmp_path: Path) -> No
         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
     ]  # fmt: skip
     page = tmp_path / "clicked.html"
-    click = "<script>document.querySelector('[data-value=\"hit\"]').click();</script></body>"
+    clicks = "document.querySelector('[data-value=\"hit\"]').click(); document.querySelector('.card:not([hidden]) .enlarge').click();"
+    click = f"<script>{clicks}</script></body>"
     page.write_text((finished_run / PAGE).read_text(encoding="utf-8").replace("</body>", click), encoding="utf-8")
     dom = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
     shown = re.search(r'<output id="shown"[^>]*>(\d+) of (\d+) shown', dom)
     assert shown is not None
     assert 0 < int(shown.group(1)) < int(shown.group(2))
     assert len(re.findall(r'<article class="card"[^>]*data-outcome="hit">', dom)) == int(shown.group(1))
+    assert re.search(r'<dialog id="large"[^>]* open="">.*<div><span class="picture', dom, flags=re.DOTALL)

@@ -34,3 +34,14 @@ theme.addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 });
+
+const large = document.getElementById("large");
+for (const button of document.querySelectorAll(".enlarge")) {
+  button.addEventListener("click", () => {
+    large.querySelector("div").replaceChildren(button.firstElementChild.cloneNode(true));
+    large.showModal();
+  });
+}
+large.addEventListener("click", (event) => {
+  if (event.target === large) large.close();
+});
