@@ -20,8 +20,8 @@ def main() -> None:
 
 
 def write_dataset(params: Params, name: str) -> None:
-    """Write all cases of a dataset and its ``subjects.csv`` (image, patient) into an emptied folder."""
-    from stages.phantom.write import PHANTOMS, write_case
+    """Write all cases of a dataset and its index into an emptied folder."""
+    from stages.phantom.write import PHANTOMS, write_case, write_index
 
     require(name in PHANTOMS, "phantom.cases", f"a mapping of the known phantoms ({', '.join(PHANTOMS)})", name)
     require(name in params.phantom.cases, "phantom.cases", f"a mapping that holds {name!r}", sorted(params.phantom.cases))
@@ -31,8 +31,8 @@ def write_dataset(params: Params, name: str) -> None:
     if root.exists():
         shutil.rmtree(root)
     write = partial(write_case, name=name, root=root, cases=cases, seed=params.seed)
-    rows = ordered_map(write, range(cases), worker_count(params), f"phantom {name}")
-    (root / "subjects.csv").write_text("image,patient\n" + "\n".join(sorted(rows)) + "\n", encoding="utf-8")
+    subjects = ordered_map(write, range(cases), worker_count(params), f"phantom {name}")
+    write_index(name, root, subjects)
 
 
 if __name__ == "__main__":

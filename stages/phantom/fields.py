@@ -19,26 +19,40 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale_px: flo
     return (field - field.mean()) / max(float(field.std()), 1e-6)
 
 
+def smooth_volume(rng: np.random.Generator, shape: tuple[int, int, int], scale_px: float, scale_slices: float) -> np.ndarray:
+    """Like ``smooth_noise`` in three dimensions (slice, row, column): features of about ``scale_px`` and ``scale_slices``."""
+    layers = max(2, int(shape[0] / scale_slices) + 2)
+    coarse = np.stack([smooth_noise(rng, shape[1:], scale_px) for _ in range(layers)])
+    place = np.linspace(0, layers - 1, shape[0], dtype=np.float32)
+    lower = np.minimum(place.astype(int), layers - 2)
+    part = (place - lower)[:, None, None]
+    field = coarse[lower] * (1 - part) + coarse[lower + 1] * part
+    return field / max(float(field.std()), 1e-6)
+
+
 def blob(
     rng: np.random.Generator, shape: tuple[int, int], centre_xy: tuple[float, float], radii: tuple[float, float],
     angle_deg: float, wobble: float,
 ) -> Mask:
     """A wobbling ellipse as a boolean mask: its radius varies by about ``wobble`` (a share) over low harmonics of the angle."""  # fmt: skip
-    reach = 1.6 * max(radii)
-    left, right = (int(np.clip(centre_xy[0] + side * reach, 0, shape[1])) for side in (-1, 1))
-    top, bottom = (int(np.clip(centre_xy[1] + side * reach, 0, shape[0])) for side in (-1, 1))
-    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
-    x, y = columns + 0.5 - centre_xy[0], rows + 0.5 - centre_xy[1]
-    turn = np.deg2rad(angle_deg)
-    along = (x * np.cos(turn) + y * np.sin(turn)) / radii[0]
-    across = (-x * np.sin(turn) + y * np.cos(turn)) / radii[1]
-    theta = np.arctan2(across, along)
+    theta = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     radius = np.ones_like(theta)
     for harmonic in (2, 3, 4, 5):
         radius += wobble / harmonic * rng.normal() * np.cos(harmonic * theta + rng.uniform(0, 2 * np.pi))
-    mask = np.zeros(shape, bool)
-    mask[top:bottom, left:right] = np.hypot(along, across) <= np.clip(radius, 0.5, 1.5)
-    return mask
+    radius = np.clip(radius, 0.5, 1.5)
+    turn = np.deg2rad(angle_deg)
+    along, across = radii[0] * radius * np.cos(theta), radii[1] * radius * np.sin(theta)
+    x = centre_xy[0] + along * np.cos(turn) - across * np.sin(turn)
+    y = centre_xy[1] + along * np.sin(turn) + across * np.cos(turn)
+    return polygon(shape, np.stack([x, y], axis=1))
+
+
+def polygon(shape: tuple[int, int], corners_xy: np.ndarray) -> Mask:
+    """The inside of a closed polygon; ``corners_xy`` (n, 2) in pixel-edge coordinates, cut at the picture's border."""
+    canvas = np.zeros(shape, np.uint8)
+    # OpenCV counts from pixel centres, in sixteenths of a pixel here.
+    cv2.fillPoly(canvas, [np.round((corners_xy - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    return canvas.astype(bool)
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
@@ -47,15 +61,16 @@ def grown(mask: Mask, pixels: int) -> Mask:
     return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
 
 
-def shrunk(mask: Mask, pixels: int) -> Mask:
+def shrunk(mask: Mask, pixels: float) -> Mask:
     """The part of the mask that lies at least ``pixels`` from its edge."""
     padded = np.pad(mask.astype(np.uint8), 1)
     return (cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]) > pixels
 
 
-def blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Gaussian blur."""
-    return cv2.GaussianBlur(image, (0, 0), sigma_px) if sigma_px > 0 else image
+def blur(image: np.ndarray, sigma_px: float | tuple[float, float]) -> np.ndarray:
+    """Gaussian blur; a pair of sigmas is (along columns, along rows), the smear in x and in y."""
+    sigma_x, sigma_y = sigma_px if isinstance(sigma_px, tuple) else (sigma_px, sigma_px)
+    return cv2.GaussianBlur(image, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y)
 
 
 def spread_sizes(rng: np.random.Generator, count: int, least: float, most: float) -> list[float]:
@@ -79,7 +94,7 @@ def scattered(
     """  # fmt: skip
     free, placed = region.copy(), []
     for radius in sorted(radii, key=lambda pair: -pair[0] * pair[1]):
-        room = np.flatnonzero(shrunk(free, int(min(radius) * 0.8)))
+        room = np.flatnonzero(shrunk(free, min(radius) * 0.8))
         for _ in range(60 if room.size else 0):
             row, column = divmod(int(rng.choice(room)), region.shape[1])
             centre = (column + 0.5, row + 0.5)

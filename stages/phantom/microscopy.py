@@ -18,7 +18,7 @@ class Field:
 
 
 def build_field(rng: np.random.Generator) -> Field:
-    """Draw one field with three to nine nuclei."""
+    """Draw one field with three to ten nuclei."""
     shape = (int(rng.integers(200, 281)), int(rng.integers(200, 281)))
     masks = _nuclei(rng, shape)
     stained = rng.random() < 0.55
@@ -29,7 +29,7 @@ def build_field(rng: np.random.Generator) -> Field:
 
 
 def _nuclei(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
-    side, count = min(shape), int(rng.integers(3, 10))
+    side, count = min(shape), int(rng.integers(3, 11))
     radii = []
     for size in fields.spread_sizes(rng, count, 0.042 * side, 0.125 * side):
         stretch = rng.uniform(1.0, 1.25) if rng.random() < 0.55 else rng.uniform(1.5, 2.6)
