@@ -72,9 +72,7 @@ def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[SampleJob
 
 def write_funnel(path: Path, judged: Sequence[Judged]) -> None:
     """CSV of how many queries each check passed, left open or rejected: dataset, modality, check, reason, n."""
-    counts = Counter(
-        (item.dataset, item.modality, verdict.check, verdict.reason) for item in judged for verdict in item.verdicts
-    )
+    counts = Counter((item.dataset, item.modality, verdict.check, verdict.reason) for item in judged for verdict in item.verdicts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
