@@ -12,9 +12,11 @@ from stages.knowledge.labels import Label
 from stages.knowledge.labels import label as label_of
 
 # Kinds whose outline and brightness are worth a word: "the elongated left lung" says nothing to a reader.
-_WITH_SHAPE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part", "part"})
+_WITH_SHAPE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
 _WITH_APPEARANCE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
 _DISEASE = frozenset({"lesion", "finding"})
+# What comes and goes is no landmark for what is always there.
+_NO_LANDMARK = _DISEASE | {"device"}
 _CELLS = ("centre", "upper left", "upper right", "lower left", "lower right")
 _RANKED_COLUMN = {"size": "size", "x": "cx", "y": "cy", "brightness": "brightness"}
 _DESCENDING = frozenset({"size", "brightness"})
@@ -63,11 +65,14 @@ def group_of(scene: Scene, label: Label, t: Thresholds) -> Group:
 
 def filter_claims(scene: Scene, label: Label) -> list[Claim]:
     """Every claim but ranks and lengths that the language can make of a label in this scene, true or not."""
-    claims = [Claim("image_side", side) for side in ("left", "right")]
-    if scene.image_left_is is not None and label.side is None:
+    claims = [Claim("vertical", half) for half in ("upper", "lower")]
+    # A midline structure leans to a side of the picture and lies on none.
+    midline = label.expect == "midline"
+    claims += [Claim("cell", cell) for cell in (_CELLS[:1] if midline else _CELLS)]
+    if not midline:
+        claims += [Claim("image_side", side) for side in ("left", "right")]
+    if scene.image_left_is is not None and label.side is None and not midline:
         claims += [Claim("patient_side", side) for side in ("left", "right")]
-    claims += [Claim("vertical", half) for half in ("upper", "lower")]
-    claims += [Claim("cell", cell) for cell in _CELLS]
     if label.kind in _WITH_SHAPE and label.expect is None:
         claims += [Claim("shape", shape) for shape in ("round", "elongated", "irregular")]
     if label.kind in _WITH_APPEARANCE and label.expect is None:
@@ -82,10 +87,11 @@ def _relations(scene: Scene, label: Label) -> list[Claim]:
     claims = []
     for name in sorted(set(names)):
         other = label_of(name)
-        if name == label.name or names.count(name) != 1 or (other.kind in _DISEASE and label.kind not in _DISEASE):
+        if name == label.name or names.count(name) != 1 or (other.kind in _NO_LANDMARK and label.kind not in _NO_LANDMARK):
             continue
+        around = name in (label.inside or []) or (label.kind in _DISEASE and other.side is not None and scene.modality == "X-ray")
         sided = other.side is not None or label.side is not None
-        values = [value for value in DIRECTIONS if not (sided and value in ("left_of", "right_of"))]
+        values = [value for value in DIRECTIONS if not around and not (sided and value in ("left_of", "right_of"))]
         values += ["inside"] if name in (label.inside or []) else []
         # In a projection organs overlap: that two of them touch says nothing.
         values += ["touching"] if scene.modality != "X-ray" or label.kind == "finding" else []

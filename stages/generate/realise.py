@@ -101,7 +101,9 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
         text = (", " if place else " ").join((text, wording.removeprefix("~ ")))
     relative = any(claim.kind == "rank" or claim.value == "nearest" for claim in rest)
     definite = relative or len(entries) > 1 or entries[0].kind not in _INDEFINITE
-    named = modality in _WITH_SIDES or rng.random() < _SHARE_IMAGE_NAMED
+    # Beside a side of the patient no bracket is about left or right: "the lowest opacity on the patient's left" is clear.
+    of_patient = any(claim.kind == "patient_side" for claim in rest)
+    named = not of_patient and (modality in _WITH_SIDES or rng.random() < _SHARE_IMAGE_NAMED)
     return Phrase(_resolved(text, named), plural, definite, _determiner(claims, relative, rng) if several else None)
 
 
