@@ -82,7 +82,11 @@ def filter_claims(scene: Scene, label: Label) -> list[Claim]:
 
 
 def _relations(scene: Scene, label: Label) -> list[Claim]:
-    """Relations to labels that occur exactly once. "Left of the left kidney" would confuse: sided names are not used there."""
+    """Relations to labels that occur exactly once.
+
+    "Left of the left kidney" would confuse: sided names take no such relation. An opacity in the lung is not "below"
+    the lung, whatever the centroids say.
+    """
     names = [anchor.label for anchor in scene.anchors]
     claims = []
     for name in sorted(set(names)):
