@@ -27,7 +27,7 @@ def write_dataset(params: Params, name: str) -> None:
     require(name in params.phantom.cases, "phantom.cases", f"a mapping that holds {name!r}", sorted(params.phantom.cases))
     cases = params.phantom.cases[name]
     require(cases >= 1, f"phantom.cases.{name}", "at least 1", cases)
-    root = Path("data/raw") / name
+    root = (Path("data/raw") / name).resolve()  # a worker process may have been started in another folder
     if root.exists():
         shutil.rmtree(root)
     write = partial(write_case, name=name, root=root, cases=cases, seed=params.seed)

@@ -34,7 +34,7 @@ def blob(
     rng: np.random.Generator, shape: tuple[int, int], centre_xy: tuple[float, float], radii: tuple[float, float],
     angle_deg: float, wobble: float,
 ) -> Mask:
-    """A wobbling ellipse as a boolean mask: its radius varies by about ``wobble`` (a share) over low harmonics of the angle."""  # fmt: skip
+    """A wobbling ellipse as a boolean mask: its radius varies by about ``wobble`` (a share) around it."""  # fmt: skip
     theta = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     radius = np.ones_like(theta)
     for harmonic in (2, 3, 4, 5):
