@@ -81,7 +81,7 @@ def _anchor(
         fraction_of_image=area_px / (sample.width * sample.height),
         shape=shape_of(region.mask),
         appearance=appearance_of(grey, region, same_label, params.ring_px),
-        location=location_of(centroid_xy_px, region.box_xyxy_px, sample.width, sample.height, sample.image_left_is),
+        location=location_of(centroid_xy_px, region.box_xyxy_px, sample.width, sample.height, sample.halves_are),
         ranks=ranks,
         relations=relations,
         mask_rle=region.rle,

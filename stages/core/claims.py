@@ -151,7 +151,7 @@ def scene_of(sample: Sample, anchors: Sequence[Anchor]) -> Scene:
     if any(anchor.sample_id != sample.sample_id for anchor in anchors):
         raise ValueError(f"{sample.sample_id}: anchors of another sample were given")
     return Scene(
-        sample.sample_id, sample.width, sample.height, sample.modality, sample.image_left_is, sample.spacing_mm,
+        sample.sample_id, sample.width, sample.height, sample.modality, sample.halves_are, sample.spacing_mm,
         tuple(sample.annotated_labels), tuple(anchors),
     )  # fmt: skip
 

@@ -58,7 +58,8 @@ class Sample:
 
     ``image`` holds PNG bytes (8 bit grey or RGB). ``spacing_mm`` is [row, column] of the stored image, or
     None when unknown. ``image_left_is`` says which side of the patient lies at the picture's left; None
-    when unknown or meaningless. ``annotated_labels`` are the labels that the source marks completely:
+    when unknown or meaningless. ``midline_in_view`` is false where the picture is a crop beside the patient's middle, so
+    that its halves are not the patient's sides (directions still are). ``annotated_labels`` are the labels that the source marks completely:
     only for those does absence mean absence. ``transform`` is the recorded intensity rule as JSON.
     """
 
@@ -81,6 +82,12 @@ class Sample:
     source_files: list[SourceFile]
     licence: str
     flags: list[str]
+    midline_in_view: bool = True
+
+    @property
+    def halves_are(self) -> str | None:
+        """``image_left_is`` where the picture's halves are the patient's sides, else None."""
+        return self.image_left_is if self.midline_in_view else None
 
 
 @dataclass(frozen=True)

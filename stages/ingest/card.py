@@ -114,6 +114,7 @@ class Card:
     mask_threshold: int | None = None
     crops: CropTable | None = None
     image_table: ImageTable | None = None
+    midline_in_view: bool = True
     notes: str = ""
 
     def canonical_of(self) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ def check_words(query: Query, context: Context) -> Verdict:
     for word in unsupported_words():
         if f" {normalise(word)} " in padded:
             return rejected(query, "words", "unsupported_finding", f"{word!r}: a mask does not show it")
-    if context.sample.image_left_is is None:
+    if context.sample.halves_are is None:
         for claim in context.parsed(query).claims:
             if claim.kind == "patient_side":
                 return rejected(query, "words", "orientation_unknown", f"{claim.to_json()}: which side the picture shows left is unknown")
@@ -62,10 +62,10 @@ def _anatomy_faults(anchor: Anchor, label: Label, context: Context) -> Iterator[
 
 def towards_patient_left(anchor: Anchor, context: Context) -> float | None:
     """Centroid's distance from the picture's middle line towards the patient's left, as a share of the width; None when unknown."""
-    if context.sample.image_left_is is None:
+    if context.sample.halves_are is None:
         return None
     offset = anchor.centroid_xy_px[0] / context.sample.width - 0.5
-    return -offset if context.sample.image_left_is == "patient_left" else offset
+    return -offset if context.sample.halves_are == "patient_left" else offset
 
 
 def _on_side(side: str, towards_left: float) -> bool:
