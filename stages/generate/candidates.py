@@ -97,10 +97,15 @@ def _relations(scene: Scene, label: Label) -> list[Claim]:
         sided = other.side is not None or label.side is not None
         values = [value for value in DIRECTIONS if not around and not (sided and value in ("left_of", "right_of"))]
         values += ["inside"] if name in (label.inside or []) else []
-        # In a projection organs overlap: that two of them touch says nothing.
-        values += ["touching"] if scene.modality != "X-ray" or label.kind == "finding" else []
+        values += ["touching"] if _contact_tells(scene, label, other) else []
         claims += [Claim("relation", value, name) for value in values]
     return claims
+
+
+def _contact_tells(scene: Scene, entry: Label, other: Label) -> bool:
+    """Whether touching is worth a word: organs overlap in a projection, and parts of a cell lie in each other."""
+    in_a_cell = "cell_part" in (entry.kind, other.kind)
+    return not in_a_cell and (scene.modality != "X-ray" or entry.kind == "finding")
 
 
 def _is_empty_talk(claim: Claim, label: Label, candidate: Candidate, members: np.ndarray) -> bool:
