@@ -68,6 +68,15 @@ class Context:
         """Boolean masks (height, width) by anchor id."""
         return {anchor.anchor_id: decode_mask(anchor.mask_rle) for anchor in self.anchors}
 
+    @functools.cached_property
+    def label_masks(self) -> dict[str, np.ndarray]:
+        """For each label, the boolean union (height, width) of its anchors' masks."""
+        unions: dict[str, np.ndarray] = {}
+        for anchor in self.anchors:
+            union = unions.setdefault(anchor.label, np.zeros((self.sample.height, self.sample.width), bool))
+            union |= self.masks[anchor.anchor_id]
+        return unions
+
     def targets(self, query: Query) -> list[Anchor]:
         """The query's target anchors, those that exist."""
         return [self.by_id[anchor_id] for anchor_id in query.anchor_ids if anchor_id in self.by_id]

@@ -51,6 +51,7 @@ class Word:
     plural: bool | None = None
 
 
+@functools.lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
     """Lower case, one kind of apostrophe and dash, hyphens as spaces, single spaces."""
     text = unicodedata.normalize("NFKC", text).lower()

@@ -93,7 +93,10 @@ def test_text_beyond_the_limit_is_reported_as_unread() -> None:
     assert any("after character" in rest for rest in parsed.unread)
 
 
-WORDS = "the left right of image patient's largest second two nucleus nuclei lesion liver inside above touching edge and , from 23 mm".split()
+WORDS = [
+    "the", "left", "right", "of", "image", "patient's", "largest", "second", "two", "nucleus", "nuclei", "lesion", "liver", "inside",
+    "above", "touching", "edge", "and", ",", "from", "23", "mm",
+]  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

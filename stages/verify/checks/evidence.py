@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from stages.core.records import Anchor, Query, Verdict
 from stages.verify.context import Context
 from stages.verify.reasons import passed, rejected
@@ -33,9 +31,8 @@ def check_evidence(query: Query, context: Context) -> Verdict:
 def judged(anchor: Anchor, context: Context) -> Visibility:
     """Visibility of an anchor, measured once per image."""
     if anchor.anchor_id not in context.visibilities:
-        siblings = [context.masks[other.anchor_id] for other in context.anchors if other.label == anchor.label]
-        same_label = np.logical_or.reduce(siblings)
-        context.visibilities[anchor.anchor_id] = visibility(context.grey, context.masks[anchor.anchor_id], same_label)
+        mask, siblings = context.masks[anchor.anchor_id], context.label_masks[anchor.label]
+        context.visibilities[anchor.anchor_id] = visibility(context.grey, mask, siblings)
     return context.visibilities[anchor.anchor_id]
 
 
