@@ -103,7 +103,8 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
     definite = relative or len(entries) > 1 or entries[0].kind not in _INDEFINITE
     # Beside a side of the patient no bracket is about left or right: "the lowest opacity on the patient's left" is clear.
     of_patient = any(claim.kind == "patient_side" for claim in rest)
-    named = not of_patient and (modality in _WITH_SIDES or rng.random() < _SHARE_IMAGE_NAMED)
+    at_edge = any(claim.kind == "border" for claim in rest)
+    named = at_edge or not of_patient and (modality in _WITH_SIDES or rng.random() < _SHARE_IMAGE_NAMED)
     return Phrase(_resolved(text, named), plural, definite, _determiner(claims, relative, rng) if several else None)
 
 
