@@ -20,7 +20,7 @@ OUTS = ("data/samples", "data/anchors", "data/queries", "data/verified", "data/c
 TINY = {
     "phantom": {"cases": {"ct_phantom": 10, "us_phantom": 16}},
     "generate": {"queries_per_image": 4},
-    "finetune": {"max_steps": 3, "batch_size": 4},
+    "finetune": {"max_steps": 3, "images_per_step": 2},
     "evaluate": {"bootstrap_draws": 200},
     "report": {"samples_per_gallery": 4},
 }

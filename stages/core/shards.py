@@ -62,7 +62,11 @@ def iter_table(folder: Path | str, record_type: type[T], columns: Sequence[str] 
     Raises:
         FileNotFoundError: the folder or its shards are missing; the message says which stage writes it.
     """
+    wanted = list(columns) if columns is not None else schema_of(record_type).names
     for part in shard_paths(folder):
+        missing = set(wanted) - set(pq.read_schema(part).names)
+        if missing:
+            raise FileNotFoundError(f"{part} has no column {', '.join(sorted(missing))}: another version wrote it, run `dvc repro`")
         for row in pq.read_table(part, columns=columns).to_pylist():
             yield from_row(record_type, row) if columns is None else row
 

@@ -97,3 +97,13 @@ def test_a_missing_or_empty_folder_is_an_error_with_a_remedy(tmp_path: Path, mak
         (tmp_path / "t").mkdir()
     with pytest.raises(FileNotFoundError, match="no Parquet shards in .*dvc repro"):
         read_table(tmp_path / "t", Query)
+
+
+def test_a_table_that_another_version_wrote_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Older:
+        item_id: str
+
+    write_table(tmp_path / "errors", Older, [Older("a")])
+    with pytest.raises(FileNotFoundError, match=r"no column cause, file, kind, stage: another version wrote it, run `dvc repro`"):
+        read_table(tmp_path / "errors", ItemError)
