@@ -16,6 +16,7 @@ from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
 from stages.core.shards import iter_table, read_table, write_table
 from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
 from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, SampleJob, judge_sample
+from stages.verify.norms import class_limits
 
 FATES = (ACCEPTED, REJECTED, UNDECIDED)
 FUNNEL = Path("metrics/plots/verify_funnel.csv")
@@ -62,12 +63,16 @@ def _check(params: VerifyParams) -> None:
 def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[SampleJob]:
     """Images that have queries, dataset by dataset; what is left in ``queries`` afterwards has no image."""
     for dataset in sorted(params.datasets):
+        pairs: list[tuple[Sample, list[Anchor]]] = []
         anchors: dict[str, list[Anchor]] = defaultdict(list)
         for anchor in read_table(Path("data/anchors") / dataset / "anchors", Anchor):
             anchors[anchor.sample_id].append(anchor)
         for sample in iter_table(Path("data/samples") / dataset / "samples", Sample):
             if sample.sample_id in queries:
-                yield SampleJob(sample, anchors[sample.sample_id], queries.pop(sample.sample_id))
+                pairs.append((sample, anchors[sample.sample_id]))
+        limits = class_limits(pairs, params.verify, params.seed, worker_count(params))
+        for sample, own in pairs:
+            yield SampleJob(sample, own, queries.pop(sample.sample_id), limits)
 
 
 def write_funnel(path: Path, judged: Sequence[Judged]) -> None:

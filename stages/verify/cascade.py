@@ -15,11 +15,12 @@ ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
 
 @dataclass(frozen=True)
 class SampleJob:
-    """One image with its anchors and its queries."""
+    """One image with its anchors, its queries, and the least visibility of each label in its dataset."""
 
     sample: Sample
     anchors: list[Anchor]
     queries: list[Query]
+    limits: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,9 @@ class Judged:
 
 def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemError]:
     """Every query of an image, in the order of their ids; a picture or mask that cannot be read is an error value."""
-    context = Context(job.sample, job.anchors, params)
-    try:
-        _ = context.grey, context.scene
-    except ValueError as error:
-        return [_error(query, "bad_image", str(error)) for query in job.queries]
-    for anchor_id, mask in context.masks.items():
-        if mask.shape != context.grey.shape:
-            cause = f"{anchor_id}: mask (height, width) {mask.shape}, picture {context.grey.shape}"
-            return [_error(query, "bad_mask", cause) for query in job.queries]
+    context = Context(job.sample, job.anchors, params, job.limits)
+    if context.fault is not None:
+        return [_error(query, *context.fault) for query in job.queries]
     return [judge(query, context) for query in sorted(job.queries, key=lambda query: query.query_id)]
 
 

@@ -18,11 +18,16 @@ from stages.verify.visibility import Visibility
 
 @dataclass
 class Context:
-    """One image under verification. ``texts``: first query of each normalised text; the cascade fills it in id order."""
+    """One image under verification.
+
+    ``limits``: least visibility of a label beside ``verify.min_visibility``. ``texts``: first query of each normalised
+    text; the cascade fills it in the order of the queries' ids.
+    """
 
     sample: Sample
     anchors: list[Anchor]
     params: VerifyParams
+    limits: dict[str, float] = field(default_factory=dict)
     texts: dict[str, Query] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     visibilities: dict[str, Visibility] = field(default_factory=dict)
@@ -67,6 +72,18 @@ class Context:
     def masks(self) -> dict[str, np.ndarray]:
         """Boolean masks (height, width) by anchor id."""
         return {anchor.anchor_id: decode_mask(anchor.mask_rle) for anchor in self.anchors}
+
+    @functools.cached_property
+    def fault(self) -> tuple[str, str] | None:
+        """(kind, cause) why this image cannot be judged: picture unreadable, mask of another size; else None."""
+        try:
+            shape = self.grey.shape
+        except ValueError as error:
+            return "bad_image", str(error)
+        for anchor_id, mask in self.masks.items():
+            if mask.shape != shape:
+                return "bad_mask", f"{anchor_id}: mask (height, width) {mask.shape}, picture {shape}"
+        return None
 
     @functools.cached_property
     def label_masks(self) -> dict[str, np.ndarray]:

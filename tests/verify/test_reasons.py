@@ -208,6 +208,6 @@ def test_a_mask_of_another_size_is_an_error_value() -> None:
     from stages.verify.cascade import SampleJob, judge_sample
 
     damaged = [dataclasses.replace(anchors()[0], mask_rle=encode_mask(np.ones((4, 4), bool)))]
-    (error,) = judge_sample(SampleJob(sample(), damaged, [query("the liver", 0)]), PARAMS)
+    (error,) = judge_sample(SampleJob(sample(), damaged, [query("the liver", 0)], {}), PARAMS)
     assert isinstance(error, ItemError)
     assert error.kind == "bad_mask"

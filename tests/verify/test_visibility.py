@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.verify.norms import HIGHEST_LIMIT, class_limits, limit_of
 from stages.verify.visibility import visibility
+from tests.verify.scenes import PARAMS, anchors, sample
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 
@@ -57,3 +59,22 @@ def test_an_object_that_fills_the_picture_has_no_contrast() -> None:
     seen = visibility(np.full((40, 40), 90, np.float32), mask, mask)
     assert seen.contrast_grey is None
     assert seen.ring_difference == 0
+
+
+def test_the_limit_of_a_plain_class_is_high_and_of_a_faint_class_low() -> None:
+    assert limit_of([0.999, 0.9985, 0.9992, 0.998, 0.9995]) == HIGHEST_LIMIT
+    assert limit_of([0.2, 0.6, 0.4, 0.8, 0.3, 0.5]) < 0.15
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=8, max_size=30), st.randoms())
+def test_the_limit_of_a_class_does_not_depend_on_the_order_and_spares_the_middle(scores: list[float], random) -> None:
+    shuffled = random.sample(scores, len(scores))
+    assert limit_of(shuffled) == limit_of(scores)
+    assert limit_of(scores) <= max(np.median(scores), 1e-4) + 1e-4
+
+
+def test_a_rare_label_has_no_limit_of_its_own() -> None:
+    limits = class_limits([(sample(), anchors())] * 3, PARAMS, 7, 1)
+    assert set(limits) == {"liver lesion"}
+    assert class_limits([(sample(), anchors())], PARAMS, 7, 1) == {}

@@ -11,21 +11,29 @@ CHECK = "evidence"
 
 
 def check_evidence(query: Query, context: Context) -> Verdict:
-    """Every target stands out at least as much as ``verify.min_visibility``; appearance claims hold when measured anew."""
+    """Every target stands out enough (``limit``), and appearance claims hold when measured anew."""
     targets = context.targets(query)
     if not targets:
         return passed(query, CHECK, evidence="no target to look at")
     found = {anchor.anchor_id: judged(anchor, context) for anchor in targets}
-    faintest = min(found, key=lambda anchor_id: (found[anchor_id].score, anchor_id))
-    seen = found[faintest]
-    measured = f"{faintest}: visibility {seen.score:.2f}, ring difference {seen.ring_difference:.2f}, edge z {seen.edge_z:.1f}"
-    margin = seen.score - context.params.min_visibility
+    margins = {anchor.anchor_id: found[anchor.anchor_id].score - limit(anchor, context) for anchor in targets}
+    faintest = min(margins, key=lambda anchor_id: (margins[anchor_id], anchor_id))
+    seen, margin = found[faintest], margins[faintest]
+    measured = (
+        f"{faintest}: visibility {seen.score:.2f} (least {seen.score - margin:.2f}), "
+        f"ring difference {seen.ring_difference:.2f}, edge z {seen.edge_z:.1f}"
+    )
     if margin < 0:
         return rejected(query, CHECK, "not_visible", measured, margin)
     contradiction = _appearance_fault(query, found, context)
     if contradiction:
         return rejected(query, CHECK, "appearance_contradicted", contradiction)
     return passed(query, CHECK, margin, measured)
+
+
+def limit(anchor: Anchor, context: Context) -> float:
+    """Least visibility of an anchor: ``verify.min_visibility``, more where its class is usually plainer than that."""
+    return max(context.params.min_visibility, context.limits.get(anchor.label, 0.0))
 
 
 def judged(anchor: Anchor, context: Context) -> Visibility:
