@@ -16,6 +16,7 @@ Outcome = Literal["ok", "repaired", "malformed", "out_of_range", "none"]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 BINS = 1000
 NOTHING = "none"
+BOX_MARK = "<box>"
 LOCATION_TOKENS: tuple[str, ...] = tuple(f"<loc_{index}>" for index in range(BINS))
 
 
@@ -68,10 +69,12 @@ def check_boxes(boxes_xyxy_px: Sequence[Sequence[float]], width: int, height: in
 
 @dataclass(frozen=True)
 class Loc1000:
-    """Florence-2: ``<loc_x0><loc_y0><loc_x1><loc_y1>``, 1000 bins of the original image, xyxy.
+    """Florence-2's location tokens: ``<loc_x0><loc_y0><loc_x1><loc_y1>``, 1000 bins of the original image, xyxy.
 
     Coordinates are floored into their bin and come back as the bin's centre (the floor alone loses half a bin on
-    average). Boxes follow one another in reading order; no box is the word "none".
+    average). Boxes follow one another in reading order; no box is the word "none". Each box is announced by
+    ``<box>``, as Florence-2 announces it by a label: whether there is a box is then one token's decision. Left to
+    the first location token, "none" wins every greedy choice, because a place's chance is shared by many bins.
     """
 
     name: str = "loc1000"
@@ -82,7 +85,8 @@ class Loc1000:
         check_boxes(boxes_xyxy_px, width, height)
         if not boxes_xyxy_px:
             return NOTHING
-        return "".join("".join(f"<loc_{index}>" for index in loc_bins(box, width, height)) for box in reading_order(boxes_xyxy_px))
+        bins = [loc_bins(box, width, height) for box in reading_order(boxes_xyxy_px)]
+        return "".join(BOX_MARK + "".join(f"<loc_{index}>" for index in box) for box in bins)
 
     def decode(self, text: str, width: int, height: int) -> Decoded:
         """See BoxCodec.decode."""
@@ -97,7 +101,7 @@ class Loc1000:
         whole = [numbers[start : start + 4] for start in range(0, len(numbers) - len(numbers) % 4, 4)]
         if any(x0 >= x1 or y0 >= y1 for x0, y0, x1, y1 in whole):
             return Decoded([], "out_of_range")
-        exact = re.fullmatch(r"(\s*<loc_\d+>){4,}\s*", stripped) is not None and len(numbers) % 4 == 0
+        exact = re.fullmatch(r"((<box>)?\s*(<loc_\d+>\s*){4})+", stripped) is not None
         scale = (width / BINS, height / BINS, width / BINS, height / BINS)
         boxes = [[(index + 0.5) * step for index, step in zip(box, scale, strict=True)] for box in whole]
         return Decoded(boxes, "ok" if exact else "repaired")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from stages.vlm.codecs import BINS, LOCATION_TOKENS, NOTHING
+from stages.vlm.codecs import BINS, BOX_MARK, LOCATION_TOKENS, NOTHING
 
 PAD, START, USER, ASSISTANT, END = "<pad>", "<s>", "<user>", "<assistant>", "<end_of_utterance>"
 IMAGE, FAKE, GLOBAL = "<image>", "<fake_token_around_image>", "<global-img>"
@@ -63,7 +63,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
         tokenizer_object=raw, pad_token=PAD, bos_token=START, eos_token=END, padding_side="left", clean_up_tokenization_spaces=False
     )
     tokenizer.add_special_tokens({"additional_special_tokens": [USER, ASSISTANT, FAKE, IMAGE, GLOBAL]})
-    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in LOCATION_TOKENS])
+    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in (*LOCATION_TOKENS, BOX_MARK)])
     return tokenizer
 
 

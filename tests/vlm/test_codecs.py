@@ -45,7 +45,7 @@ def test_loc1000_never_leaves_its_vocabulary(case: tuple[int, int, list[list[flo
     width, height, boxes = case
     text = CODECS["loc1000"].encode(boxes, width, height)
     assert set(re.findall(r"<loc_\d+>", text)) <= set(LOCATION_TOKENS)
-    assert re.sub(r"<loc_\d+>", "", text) == ""
+    assert re.sub(r"<box>(<loc_\d+>){4}", "", text) == ""
 
 
 @pytest.mark.parametrize("name", sorted(CODECS))
@@ -72,6 +72,10 @@ def test_arbitrary_text_never_becomes_a_box_outside_the_image(name: str, text: s
     ("text", "outcome", "n_boxes"),
     [
         ("<loc_1><loc_2><loc_30><loc_40>", "ok", 1),
+        ("<box><loc_1><loc_2><loc_30><loc_40>", "ok", 1),
+        ("<box><loc_1><loc_2><loc_30><loc_40><box>", "repaired", 1),
+        ("<loc_1><loc_2><box><loc_30><loc_40>", "repaired", 1),
+        ("<box>", "malformed", 0),
         ("none", "none", 0),
         ("", "malformed", 0),
         ("the liver", "malformed", 0),
@@ -112,7 +116,7 @@ def test_json1000_of_qwen_is_xyxy_in_thousandths_of_the_original_image() -> None
 
 
 def test_the_far_edge_of_the_image_stays_in_the_last_bin() -> None:
-    assert CODECS["loc1000"].encode([[0, 0, 64, 48]], 64, 48) == f"<loc_0><loc_0><loc_{BINS - 1}><loc_{BINS - 1}>"
+    assert CODECS["loc1000"].encode([[0, 0, 64, 48]], 64, 48) == f"<box><loc_0><loc_0><loc_{BINS - 1}><loc_{BINS - 1}>"
 
 
 @pytest.mark.parametrize("box", [[10, 0, 5, 5], [0, 0, 200, 5], [-1, 0, 5, 5], [3, 3, 3, 9]])

@@ -40,7 +40,7 @@ def heldout_accuracy(model: Any, processor: Any, source: SceneBatches, tokens: P
     return {"all": float(np.mean([value for values in right.values() for value in values])), **scores}
 
 
-def greedy_rows(model: Any, processor: Any, tokens: PromptTokens, images: list[np.ndarray], texts: list[list[str]], longest: int = 5) -> list[list[str]]:
+def greedy_rows(model: Any, processor: Any, tokens: PromptTokens, images: list[np.ndarray], texts: list[list[str]], longest: int = 6) -> list[list[str]]:
     """Greedy answers of at most ``longest`` tokens; every step reads the packed row again (short answers, no cache)."""
     import torch
 

@@ -58,12 +58,16 @@ def rank_table(things: list[Thing]) -> np.ndarray:
 
 def dense_loss(outputs: Any, targets: dict[str, Any]) -> Any:
     """Loss of a linear head's ``outputs`` (images, patches, sum of HEAD_SIZES) against stacked ``dense_targets``."""
+    import torch
     from torch.nn import functional
 
     parts = dict(zip(HEAD_SIZES, outputs.float().split(list(HEAD_SIZES.values()), dim=-1), strict=True))
     covered = targets["kind"] > 0
-    kind = functional.cross_entropy(parts["kind"].flatten(0, 1), targets["kind"].flatten())
-    look = functional.cross_entropy(parts["look"].flatten(0, 1), targets["look"].flatten())
+    # Most patches show the ground: a plain mean would be content with never seeing anything else.
+    share = covered.float().mean()
+    weight = torch.where(covered, 0.5 / share, 0.5 / (1 - share))
+    kind = (functional.cross_entropy(parts["kind"].flatten(0, 1), targets["kind"].flatten(), reduction="none") * weight.flatten()).mean()
+    look = (functional.cross_entropy(parts["look"].flatten(0, 1), targets["look"].flatten(), reduction="none") * weight.flatten()).mean()
     box = (parts["box"][covered] - targets["box"][covered]).abs().mean()
     rank = functional.cross_entropy(parts["rank"][covered].reshape(-1, RANK_LEVELS), targets["rank"][covered].reshape(-1))
     return kind + 0.5 * look + 8.0 * box + 0.5 * rank

@@ -1,0 +1,93 @@
+"""Generic scenes: reproducible, true to their boxes, free of medicine; phrases are true of exactly their targets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.vlm.pretrain.batches import EVERYTHING
+from stages.vlm.pretrain.language import FRAMES, Phrase, write_phrases
+from stages.vlm.pretrain.scenes import Difficulty, Scene, make_scene
+from stages.vlm.pretrain.shapes import KINDS, Geometry, coverage
+from stages.vlm.pretrain.targets import KIND_NAMES, RANK_LEVELS, dense_targets
+
+HARD = Difficulty(8, 0.75, 0.5)
+SCENES = [make_scene((11, number), 96, HARD) for number in range(120)]
+
+
+def phrases_of(number: int) -> list[Phrase]:
+    return write_phrases(SCENES[number], np.random.default_rng(number), 12, EVERYTHING) if SCENES[number].things else []
+
+
+def test_a_seed_gives_the_same_scene_and_phrases() -> None:
+    again = make_scene((11, 3), 96, HARD)
+    assert np.array_equal(again.image, SCENES[3].image)
+    assert [thing.box_xyxy_px for thing in again.things] == [thing.box_xyxy_px for thing in SCENES[3].things]
+    assert write_phrases(again, np.random.default_rng(3), 12, EVERYTHING) == phrases_of(3)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_shape_stays_within_the_reach_that_placing_assumes(kind: str) -> None:
+    patch = coverage(kind, Geometry(48.0, 48.0, 20.0, KINDS[kind].aspects[1], 0.3, 1.0, (0.2, -0.4, 0.6, 0.1, 0.9, -0.8)), 96)
+    assert patch is not None
+    border = np.concatenate([patch.alpha[0], patch.alpha[-1], patch.alpha[:, 0], patch.alpha[:, -1]])
+    assert border.max() < 0.5 < patch.alpha.max()
+
+
+def test_boxes_hold_what_is_seen_of_their_things() -> None:
+    for scene in SCENES:
+        for index, thing in enumerate(scene.things):
+            rows, columns = np.nonzero(scene.owner == index)
+            x0, y0, x1, y1 = thing.box_xyxy_px
+            if rows.size:
+                assert columns.min() >= x0 and columns.max() + 1 <= x1 and rows.min() >= y0 and rows.max() + 1 <= y1
+
+
+def test_the_leftmost_of_all_is_leftmost_by_a_margin() -> None:
+    checked = 0
+    for number, scene in enumerate(SCENES):
+        for phrase in phrases_of(number):
+            if phrase.kind == "extreme" and re.search(r"\bleftmost (object|shape|thing|structure|region|area)\b", phrase.text):
+                target = scene.things[phrase.targets[0]].centre_xy_px[0]
+                others = [thing.centre_xy_px[0] for i, thing in enumerate(scene.things) if i != phrase.targets[0]]
+                assert target + 0.03 * 96 < min(others)
+                checked += 1
+    assert checked > 2
+
+
+def test_largest_things_are_larger_by_a_quarter() -> None:
+    checked = 0
+    for number, scene in enumerate(SCENES):
+        for phrase in phrases_of(number):
+            if phrase.kind == "size" and re.search(r"(largest|biggest) (object|shape|thing|structure|region|area)\b", phrase.text):
+                areas = sorted((thing.area_px for thing in scene.things), reverse=True)
+                assert scene.things[phrase.targets[0]].area_px == areas[0] >= 1.24 * areas[1]
+                checked += 1
+    assert checked > 3
+
+
+def test_phrases_of_one_scene_are_distinct_and_point_at_existing_things() -> None:
+    for number, scene in enumerate(SCENES):
+        phrases = phrases_of(number)
+        assert all(0 <= i < len(scene.things) for phrase in phrases for i in phrase.targets)
+        assert all((phrase.kind == "none") == (not phrase.targets) for phrase in phrases)
+
+
+def test_no_medical_word_is_pretrained_on() -> None:
+    vocabulary = {word for number in range(len(SCENES)) for phrase in phrases_of(number) for word in re.findall(r"[a-z]+", phrase.text)}
+    vocabulary |= {word for frame in FRAMES for word in re.findall(r"[a-z]+", frame)}
+    labels = (Path(__file__).parents[2] / "stages/knowledge/labels.yaml").read_text(encoding="utf-8")
+    names = " ".join(re.findall(r"names: \[(.*?)\]", labels))
+    everyday = {"left", "right", "the", "of", "area", "and", "white", "cell", "field", "tube", "head", "body", "tail", "line", "lead", "external"}
+    assert not (vocabulary & set(re.findall(r"[a-z]+", names.lower())) - everyday)
+
+
+def test_dense_targets_name_the_things_that_patches_show() -> None:
+    scene: Scene = next(scene for scene in SCENES if len(scene.things) >= 3)
+    dense = dense_targets(scene, 8)
+    assert dense["kind"].shape == (144,) and dense["box"].shape == (144, 4)
+    assert set(KIND_NAMES[index] for index in dense["kind"]) - {""} <= {thing.kind for thing in scene.things}
+    assert dense["rank"].min() >= 0 and dense["rank"].max() < RANK_LEVELS
