@@ -132,6 +132,12 @@ def test_a_side_of_the_patient_needs_an_orientation() -> None:
     assert judged.deciding.reason == "orientation_unknown"
 
 
+def test_a_crop_beside_the_midline_has_no_sides_of_the_patient() -> None:
+    judged = outcome("the kidney on the patient's right", 3, in_context=context(midline_in_view=False))
+    assert judged.deciding.reason == "orientation_unknown"
+    assert outcome("the liver", 0, in_context=context(image_left_is="patient_left", midline_in_view=False)).fate == ACCEPTED
+
+
 def test_a_second_query_with_the_same_words_is_a_duplicate() -> None:
     shared = context()
     assert outcome("The largest liver lesion.", 5, in_context=shared).fate == ACCEPTED
