@@ -24,7 +24,7 @@ SAMPLES_PER_DATASET = 60
 OBJECTS_PER_SAMPLE = 12
 LEAST_OBJECTS = 8
 SPREADS_BELOW = 2.5
-HIGHEST_LIMIT = 0.9
+HIGHEST_LIMIT = 0.8
 
 
 def class_limits(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> dict[str, float]:
