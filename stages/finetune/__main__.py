@@ -36,7 +36,9 @@ def finetune(params: Params) -> dict[str, Any]:
     # One seed for all arms: they draw the same images, examples and augmentations in the same order.
     seed = seed_for(params.seed, "finetune")
     jobs = [
-        ArmJob(arm, base, training_rows(examples, arm), CORPUS / "images", ADAPTERS / arm, PLOTS / f"finetune_{arm}.csv", params.finetune, seed)
+        ArmJob(
+            arm, base, training_rows(examples, arm), CORPUS / "images", ADAPTERS / arm, PLOTS / f"finetune_{arm}.csv", params.finetune, seed
+        )
         for arm in params.finetune.arms
     ]
     outcomes = ordered_map(train_arm, jobs, min(params.finetune.parallel_arms, len(jobs)), "arms")

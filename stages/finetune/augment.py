@@ -26,7 +26,12 @@ class Placement:
         x0, y0, x1, y1 = box[0] / width, box[1] / height, box[2] / width, box[3] / height
         if self.mirrored:
             x0, x1 = 1 - x1, 1 - x0
-        moved = [self.scale * x0 + self.shift_x, self.scale * y0 + self.shift_y, self.scale * x1 + self.shift_x, self.scale * y1 + self.shift_y]
+        moved = [
+            self.scale * x0 + self.shift_x,
+            self.scale * y0 + self.shift_y,
+            self.scale * x1 + self.shift_x,
+            self.scale * y1 + self.shift_y,
+        ]
         kept = np.clip(moved, 0, 1)
         area = (moved[2] - moved[0]) * (moved[3] - moved[1])
         if (kept[2] - kept[0]) * (kept[3] - kept[1]) < 0.9 * area:

@@ -34,7 +34,9 @@ def load_pixels(images: Iterable[CorpusImage], wanted: set[str], processor: Any)
             with Image.open(io.BytesIO(row.image)) as picture:
                 encoded = processor.image_processor(picture.convert("RGB"), return_tensors="np")
         except (UnidentifiedImageError, OSError) as error:
-            raise StageError(f"data/corpus/images: {row.sample_id}: the picture cannot be decoded ({error}); run `dvc repro ingest`") from error
+            raise StageError(
+                f"data/corpus/images: {row.sample_id}: the picture cannot be decoded ({error}); run `dvc repro ingest`"
+            ) from error
         pixels[row.sample_id] = encoded["pixel_values"][0, 0].astype(np.float32)
     missing = sorted(wanted - set(pixels))
     if missing:
@@ -45,7 +47,9 @@ def load_pixels(images: Iterable[CorpusImage], wanted: set[str], processor: Any)
 class PackedRows:
     """Row ``i`` of the run: which image, which examples and which augmentation follow from ``seed`` and ``i`` alone."""
 
-    def __init__(self, rows: Sequence[Sequence[Example]], pixels: dict[str, np.ndarray], tokens: PromptTokens, params: FinetuneParams, seed: int):
+    def __init__(
+        self, rows: Sequence[Sequence[Example]], pixels: dict[str, np.ndarray], tokens: PromptTokens, params: FinetuneParams, seed: int
+    ):
         self._rows, self._pixels, self._tokens, self._params, self._seed = rows, pixels, tokens, params, seed
 
     def __len__(self) -> int:

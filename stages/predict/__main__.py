@@ -73,10 +73,18 @@ def predict(params: Params, contender: str, split: str, out: Path) -> None:
     sample_of = {example.example_id: example.sample_id for example in examples}
     asks = [Ask(example.example_id, example.text, example.width, example.height) for example in examples]
     answers = answer_all(
-        model, processor, family, asks, lambda ask_id: _open(pictures, sample_of[ask_id]), params.predict.batch_size, params.predict.max_boxes
+        model,
+        processor,
+        family,
+        asks,
+        lambda ask_id: _open(pictures, sample_of[ask_id]),
+        params.predict.batch_size,
+        params.predict.max_boxes,
     )
     rows = [
-        Prediction(answer.ask_id, contender, answer.text, answer.decoded.boxes_xyxy_px, answer.scores, answer.decoded.outcome, answer.n_tokens)
+        Prediction(
+            answer.ask_id, contender, answer.text, answer.decoded.boxes_xyxy_px, answer.scores, answer.decoded.outcome, answer.n_tokens
+        )
         for answer in tqdm(answers, total=len(asks), desc=f"predict {contender}", unit="example")
     ]
     write_table(out, Prediction, rows)

@@ -51,14 +51,23 @@ def answer_all(
         yield from _answer_batch(model, processor, family, batch, [picture_of(ask.ask_id) for ask in batch], max_boxes)
 
 
-def _answer_batch(model: Any, processor: Any, family: Family, asks: Sequence[Ask], pictures: Sequence[Image], max_boxes: int) -> Iterable[Answer]:
+def _answer_batch(
+    model: Any, processor: Any, family: Family, asks: Sequence[Ask], pictures: Sequence[Image], max_boxes: int
+) -> Iterable[Answer]:
     import torch
 
     prompts = [prompt_text(family, processor, ask.expression) for ask in asks]
-    inputs = processor(text=prompts, images=[[picture] for picture in pictures], padding=True, padding_side="left", return_tensors="pt").to(model.device)
+    inputs = processor(text=prompts, images=[[picture] for picture in pictures], padding=True, padding_side="left", return_tensors="pt").to(
+        model.device
+    )
     with torch.inference_mode():
         output = model.generate(
-            **inputs, max_new_tokens=max_boxes * (TOKENS_PER_BOX + 1) + 1, do_sample=False, num_beams=1, output_logits=True, return_dict_in_generate=True
+            **inputs,
+            max_new_tokens=max_boxes * (TOKENS_PER_BOX + 1) + 1,
+            do_sample=False,
+            num_beams=1,
+            output_logits=True,
+            return_dict_in_generate=True,
         )
     tokens = output.sequences[:, inputs["input_ids"].shape[1] :].cpu()
     chances = torch.stack([step.float().softmax(dim=-1) for step in output.logits], dim=1).cpu()

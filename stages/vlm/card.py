@@ -65,11 +65,15 @@ def load_base(folder: Path | str) -> Base:
     if card.family not in FAMILIES:
         raise CardError(f"{path}: family {card.family!r} is unknown; known: {', '.join(sorted(FAMILIES))}")
     if card.codec != FAMILIES[card.family].codec or card.codec not in CODECS:
-        raise CardError(f"{path}: codec {card.codec!r} does not fit family {card.family!r}, which answers in {FAMILIES[card.family].codec!r}")
+        raise CardError(
+            f"{path}: codec {card.codec!r} does not fit family {card.family!r}, which answers in {FAMILIES[card.family].codec!r}"
+        )
     if card.revision is None:
         location = (path.parent / card.path).resolve()
         if not (location / "config.json").exists():
-            raise CardError(f"{path}: no model in {card.path!r} beside the card (config.json is missing); fetch it with `dvc pull` or `git lfs pull`")
+            raise CardError(
+                f"{path}: no model in {card.path!r} beside the card (config.json is missing); fetch it with `dvc pull` or `git lfs pull`"
+            )
         return Base(card, str(location))
     return Base(card, card.path)
 

@@ -35,7 +35,9 @@ def use_lean_attention(model: Any) -> None:
     model.set_attn_implementation("lean")
 
 
-def _lean_attention(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, dropout: float = 0.0, **_: Any) -> Any:
+def _lean_attention(
+    module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, dropout: float = 0.0, **_: Any
+) -> Any:
     """Scaled dot-product attention with an additive mask; query, key, value (rows, heads, length, width)."""
     import torch
 

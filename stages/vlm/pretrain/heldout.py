@@ -16,7 +16,9 @@ from stages.vlm.pretrain.batches import EVERYTHING, HELD_OUT, SceneBatches, norm
 from stages.vlm.pretrain.scenes import Difficulty
 
 
-def heldout_accuracy(model: Any, processor: Any, source: SceneBatches, tokens: PromptTokens, params: PretrainParams, seed: int) -> dict[str, float]:
+def heldout_accuracy(
+    model: Any, processor: Any, source: SceneBatches, tokens: PromptTokens, params: PretrainParams, seed: int
+) -> dict[str, float]:
     """Share of phrases with exactly one target (or none) that are answered right, by kind, and ``all``.
 
     Right is a single box with IoU >= 0.5, or the word for none. Scenes come from seeds that training never uses.
@@ -26,7 +28,9 @@ def heldout_accuracy(model: Any, processor: Any, source: SceneBatches, tokens: P
         numbers = range(start, min(start + params.images_per_step, params.heldout_images))
         drawn = [source.draw((seed, HELD_OUT, number), Difficulty(8, 0.75, 0.5), EVERYTHING) for number in numbers]
         rows = [[phrase for phrase in phrases if len(phrase.targets) < 2] for _, phrases in drawn]
-        texts = greedy_rows(model, processor, tokens, [scene.image for scene, _ in drawn], [[phrase.text for phrase in row] for row in rows])
+        texts = greedy_rows(
+            model, processor, tokens, [scene.image for scene, _ in drawn], [[phrase.text for phrase in row] for row in rows]
+        )
         for (scene, _), row, answers in zip(drawn, rows, texts, strict=True):
             for phrase, answer in zip(row, answers, strict=True):
                 decoded = CODECS["loc1000"].decode(answer, params.image_px, params.image_px)
@@ -40,7 +44,9 @@ def heldout_accuracy(model: Any, processor: Any, source: SceneBatches, tokens: P
     return {"all": float(np.mean([value for values in right.values() for value in values])), **scores}
 
 
-def greedy_rows(model: Any, processor: Any, tokens: PromptTokens, images: list[np.ndarray], texts: list[list[str]], longest: int = 6) -> list[list[str]]:
+def greedy_rows(
+    model: Any, processor: Any, tokens: PromptTokens, images: list[np.ndarray], texts: list[list[str]], longest: int = 6
+) -> list[list[str]]:
     """Greedy answers of at most ``longest`` tokens; every step reads the packed row again (short answers, no cache)."""
     import torch
 
@@ -54,7 +60,10 @@ def greedy_rows(model: Any, processor: Any, tokens: PromptTokens, images: list[n
             logits, due = answer_logits(model, batch, seen)
             chosen = logits.argmax(dim=-1).tolist()
             ends = iter(token for token, wanted in zip(chosen, due.tolist(), strict=True) if wanted == tokens.end_id)
-            answers = [[a if a and a[-1] == tokens.end_id else (*a, next_token) for a, next_token in zip(row, ends, strict=False)] for row in answers]
+            answers = [
+                [a if a and a[-1] == tokens.end_id else (*a, next_token) for a, next_token in zip(row, ends, strict=False)]
+                for row in answers
+            ]
     decode = processor.tokenizer.decode
     return [[decode([token for token in answer if token != tokens.end_id]) for answer in row] for row in answers]
 

@@ -187,7 +187,9 @@ def draw_place(view: View) -> Place:
     draw = rng.random()
     if draw < 0.4:
         side = str(rng.choice(["left", "right"]))
-        text = pick(f"on the {side}", f"on the {side} side{image}", f"in the {side} half{image}", f"at the {side}", f"in the {side} part{image}")
+        text = pick(
+            f"on the {side}", f"on the {side} side{image}", f"in the {side} half{image}", f"at the {side}", f"in the {side} part{image}"
+        )
         return Place(text, lambda thing, s: HALVES[side](*_centre(thing, s)))
     if draw < 0.55:
         half = str(rng.choice(["upper", "lower"]))
@@ -198,9 +200,17 @@ def draw_place(view: View) -> Place:
         half, side = str(rng.choice(["upper", "lower"])), str(rng.choice(["left", "right"]))
         edge = "top" if half == "upper" else "bottom"
         joined = pick(f"{half} {side}", f"{half} {side}", f"{half}-{side}", f"{edge} {side}")
-        text = pick(f"in the {joined}", f"at the {joined}", f"in the {joined} quadrant{image}", f"in the {joined} corner{image}", f"in the {joined} part{image}")
+        text = pick(
+            f"in the {joined}",
+            f"at the {joined}",
+            f"in the {joined} quadrant{image}",
+            f"in the {joined} corner{image}",
+            f"in the {joined} part{image}",
+        )
         return Place(text, lambda thing, s: min(HALVES[half](*_centre(thing, s)), HALVES[side](*_centre(thing, s))))
-    text = pick("in the middle", "in the centre", "near the centre", f"in the centre{image}", f"in the middle{image}", f"in the central part{image}")
+    text = pick(
+        "in the middle", "in the centre", "near the centre", f"in the centre{image}", f"in the middle{image}", f"in the central part{image}"
+    )
     return Place(text, lambda thing, s: 0.17 - max(abs(_centre(thing, s)[0] - 0.5), abs(_centre(thing, s)[1] - 0.5)))
 
 
@@ -254,7 +264,9 @@ def _extreme(view: View) -> Phrase | None:
         word = plain if len(ordered) == 2 and view.rng.random() < 0.5 else view.pick(*words)
         return Phrase(f"the {word} {noun.text}{_image(view)}", (ordered[0],), "extreme")
     text = view.pick(
-        f"the {ORDINALS[rank]} {noun.text} from the {edge}{_image(view)}", f"the {ORDINALS[rank]} {words[0]} {noun.text}", f"the {noun.text} that is {ORDINALS[rank]} from the {edge}"
+        f"the {ORDINALS[rank]} {noun.text} from the {edge}{_image(view)}",
+        f"the {ORDINALS[rank]} {words[0]} {noun.text}",
+        f"the {noun.text} that is {ORDINALS[rank]} from the {edge}",
     )
     return Phrase(text, (ordered[rank],), "ordinal")
 

@@ -41,7 +41,14 @@ class Run:
 def shape_of(params: PretrainParams) -> NanoShape:
     """The model's sizes out of the parameters."""
     return NanoShape(
-        params.image_px, params.patch_px, params.vision_width, params.vision_layers, params.text_width, params.text_layers, params.heads, params.mlp_ratio
+        params.image_px,
+        params.patch_px,
+        params.vision_width,
+        params.vision_layers,
+        params.text_width,
+        params.text_layers,
+        params.heads,
+        params.mlp_ratio,
     )
 
 
@@ -139,12 +146,23 @@ def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) 
         if run.step % params.checkpoint_steps == 0 or run.step == params.steps:
             scores = heldout_accuracy(run.model.eval(), processor, source, tokens, params, seed)
             answer, dense = np.mean(recent, axis=0)
-            rows.append({"step": run.step, "answer_loss": round(float(answer), 4), "dense_loss": round(float(dense), 4), **{k: round(v, 4) for k, v in scores.items()}})
+            rows.append(
+                {
+                    "step": run.step,
+                    "answer_loss": round(float(answer), 4),
+                    "dense_loss": round(float(dense), 4),
+                    **{k: round(v, 4) for k, v in scores.items()},
+                }
+            )
             recent = []
             log.info("%s", rows[-1])
             save_checkpoint(run, rows, checkpoints / "last.pt")
             write_curve(rows, curve)
-    return run.model, processor, scores or {key: float(value) for key, value in rows[-1].items() if key not in ("step", "answer_loss", "dense_loss")}
+    return (
+        run.model,
+        processor,
+        scores or {key: float(value) for key, value in rows[-1].items() if key not in ("step", "answer_loss", "dense_loss")},
+    )
 
 
 def resume(run: Run, path: Path) -> list[dict[str, Any]]:
