@@ -114,6 +114,7 @@ class PretrainParams:
     questions_per_image: int
     single_share: float
     few_share: float
+    calm_share: float
     matrix_rate: float
     learning_rate: float
     warmup_steps: int

@@ -21,13 +21,13 @@ EVERYTHING = {
 
 
 def stage_of(step: int, params: PretrainParams) -> tuple[Difficulty, dict[str, float]]:
-    """Difficulty and phrase weights at a step: one thing by name, then a few, then several of a kind and everything."""
+    """Difficulty and phrase weights at a step: one thing by name, then a few, then several of a kind and everything, calm at last."""
     share = step / params.steps
     if share < params.single_share:
         return Difficulty(1, 0.0, 0.0), NAMES_ONLY
     if share < params.few_share:
         return Difficulty(3, 0.4, 0.2), EVERYTHING
-    return Difficulty(8, 0.75, 0.5), EVERYTHING
+    return Difficulty(8, 0.75, 0.5, calm=share >= params.calm_share), EVERYTHING
 
 
 def normalised(image: np.ndarray) -> np.ndarray:

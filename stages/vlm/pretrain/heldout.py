@@ -26,7 +26,7 @@ def heldout_accuracy(
     right: dict[str, list[float]] = defaultdict(list)
     for start in range(0, params.heldout_images, params.images_per_step):
         numbers = range(start, min(start + params.images_per_step, params.heldout_images))
-        drawn = [source.draw((seed, HELD_OUT, number), Difficulty(8, 0.75, 0.5), EVERYTHING) for number in numbers]
+        drawn = [source.draw((seed, HELD_OUT, number), Difficulty(8, 0.75, 0.5, calm=True), EVERYTHING) for number in numbers]
         rows = [[phrase for phrase in phrases if len(phrase.targets) < 2] for _, phrases in drawn]
         texts = greedy_rows(
             model, processor, tokens, [scene.image for scene, _ in drawn], [[phrase.text for phrase in row] for row in rows]

@@ -60,11 +60,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Curriculum: at most so many things, the chance that a group repeats, and of things inside a container."""
+    """Curriculum: at most so many things, the chance that a group repeats, and of things inside a container.
+
+    ``calm`` scenes have larger and clearer things on quieter grounds, as most pictures that are worth asking about.
+    """
 
     max_things: int
     repeat: float
     container: float
+    calm: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> S
     """The scene of a seed: same seed, side and difficulty give the same pixels and things."""
     rng = np.random.default_rng(seed)
     grey = bool(rng.random() < 0.65)
-    canvas = _Canvas(_ground(rng, side_px, grey), np.full((side_px, side_px), -1, np.int16))
+    canvas = _Canvas(_ground(rng, side_px, grey, difficulty.calm), np.full((side_px, side_px), -1, np.int16))
     if rng.random() < difficulty.container:
         _add_containers(rng, canvas, grey)
     left = int(rng.integers(1, difficulty.max_things + 1))
@@ -97,20 +101,20 @@ def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> S
     if crowd:
         left += 4
     while left > 0:
-        group = _draw_group(rng, grey)
+        group = _draw_group(rng, grey, difficulty.calm)
         count = int(min(left, rng.integers(2, 6))) if rng.random() < difficulty.repeat else 1
         count = left if crowd else count
-        scale = _group_scale(rng, count)
+        scale = _group_scale(rng, count, 0.03 if difficulty.calm else 0.022)
         home = int(rng.integers(-1, len(canvas.things))) if rng.random() < 0.5 else -2
         for _ in range(count):
             _place(rng, canvas, group, scale, home)
         left -= count
         if not canvas.things and left <= 0:
             left = 1
-    return Scene(_spoil(rng, canvas.image, grey), canvas.owner, canvas.things)
+    return Scene(_spoil(rng, canvas.image, grey, difficulty.calm), canvas.owner, canvas.things)
 
 
-def _ground(rng: np.random.Generator, side: int, grey: bool) -> np.ndarray:
+def _ground(rng: np.random.Generator, side: int, grey: bool, calm: bool) -> np.ndarray:
     """Background: a level, a slope and smooth clouds."""
     if grey:
         base = np.full(3, rng.choice([rng.uniform(0, 30), rng.uniform(30, 200), rng.uniform(120, 245)]))
@@ -119,7 +123,7 @@ def _ground(rng: np.random.Generator, side: int, grey: bool) -> np.ndarray:
     slope = rng.uniform(-0.5, 0.5, 2) * rng.choice([0, 30, 70])
     axis = np.linspace(-0.5, 0.5, side, dtype=np.float32)
     plane = slope[0] * axis[None, :] + slope[1] * axis[:, None]
-    plane = plane + clouds(rng, side, int(rng.choice([3, 6, 12, 24]))) * rng.choice([0, 0, 5, 10, 14])
+    plane = plane + clouds(rng, side, int(rng.choice([3, 6, 12, 24]))) * rng.choice([0, 0, 4, 7, 10] if calm else [0, 0, 5, 10, 14])
     return np.clip(base[None, None, :] + plane[:, :, None], 0, 255).astype(np.float32)
 
 
@@ -128,18 +132,18 @@ def clouds(rng: np.random.Generator, side: int, cells: int) -> np.ndarray:
     return cv2.resize(rng.standard_normal((cells, cells), dtype=np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
 
 
-def _draw_group(rng: np.random.Generator, grey: bool) -> _Group:
+def _draw_group(rng: np.random.Generator, grey: bool, calm: bool = False) -> _Group:
     kind = str(rng.choice(GREY_SHAPES if grey else SHAPES))
     colour = "" if grey else str(rng.choice(list(COLOURS)))
-    contrast = float(rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(32), np.log(140))))
+    contrast = float(rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(50 if calm else 32), np.log(140))))
     edge = float(rng.choice([1.0, 1.0, rng.uniform(1, 5)]))
     return _Group(kind, colour, str(rng.choice(TEXTURES)), contrast, edge)
 
 
-def _group_scale(rng: np.random.Generator, count: int) -> tuple[float, float]:
+def _group_scale(rng: np.random.Generator, count: int, least: float) -> tuple[float, float]:
     """Range of half lengths as a share of the side: the more things, the smaller."""
     largest = {1: 0.3, 2: 0.22, 3: 0.18, 4: 0.15}.get(count, 0.12)
-    low = float(np.exp(rng.uniform(np.log(0.022), np.log(largest * 0.8))))
+    low = float(np.exp(rng.uniform(np.log(least), np.log(largest * 0.8))))
     return low, float(min(largest, low * rng.uniform(1.2, 3.5)))
 
 
@@ -248,7 +252,7 @@ def _texture(rng: np.random.Generator, texture: str, shape: tuple[int, ...]) -> 
     return np.zeros(shape, np.float32)
 
 
-def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool) -> np.ndarray:
+def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool, calm: bool) -> np.ndarray:
     """Blur, speckle, noise, gain: what cameras and scanners do."""
     side = image.shape[0]
     if rng.random() < 0.5:
@@ -256,7 +260,7 @@ def _spoil(rng: np.random.Generator, image: np.ndarray, grey: bool) -> np.ndarra
     if grey and rng.random() < 0.2:
         grain = cv2.GaussianBlur(rng.standard_normal((side, side), dtype=np.float32), (0, 0), float(rng.uniform(0.5, 1.2)))
         image = image * (1 + rng.uniform(0.15, 0.45) * grain[:, :, None])
-    strength = rng.choice([0.0, 3.0, rng.uniform(2, 14)])
+    strength = rng.choice([0.0, 3.0, rng.uniform(2, 8 if calm else 14)])
     if strength:
         image = image + np.float32(strength) * rng.standard_normal((side, side, 1), dtype=np.float32)
     image = (image - 127.5) * rng.uniform(0.75, 1.15) + 127.5 + rng.uniform(-18, 18)
