@@ -26,7 +26,7 @@ def main() -> None:
         _answer_one(arguments)
         return
     out = arguments.out or PREDICTIONS / arguments.contender
-    run_stage(f"predict_{arguments.contender}", lambda params: predict(params, arguments.contender, arguments.split, out))
+    run_stage(f"predict@{arguments.contender}", lambda params: predict(params, arguments.contender, arguments.split, out))
 
 
 def _arguments() -> argparse.Namespace:
