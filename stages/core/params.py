@@ -178,6 +178,7 @@ class FinetuneParams:
     location_loss: bool
     sigma_bins: float
     l1_weight: float
+    dense_weight: float
     checkpoint_steps: int
     lora: LoraParams
     augment: AugmentParams

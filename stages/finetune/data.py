@@ -12,6 +12,7 @@ from stages.core.params import FinetuneParams
 from stages.core.records import CorpusImage, Example
 from stages.core.stage import StageError
 from stages.finetune.augment import STAY, Placement, draw_placement, move, recolour
+from stages.finetune.dense import dense_targets, known_objects
 from stages.vlm.families import PromptTokens
 from stages.vlm.packing import Segment, pack_rows
 
@@ -48,23 +49,34 @@ class PackedRows:
     """Row ``i`` of the run: which image, which examples and which augmentation follow from ``seed`` and ``i`` alone."""
 
     def __init__(
-        self, rows: Sequence[Sequence[Example]], pixels: dict[str, np.ndarray], tokens: PromptTokens, params: FinetuneParams, seed: int
+        self,
+        rows: Sequence[Sequence[Example]],
+        pixels: dict[str, np.ndarray],
+        tokens: PromptTokens,
+        params: FinetuneParams,
+        seed: int,
+        patch_grid: int,
     ):
         self._rows, self._pixels, self._tokens, self._params, self._seed = rows, pixels, tokens, params, seed
+        self._grid = patch_grid
+        self.labels = sorted({example.label for row in rows for example in row})
+        self._objects = [known_objects(row, self.labels) for row in rows]
 
     def __len__(self) -> int:
         return self._params.max_steps * self._params.images_per_step
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         epoch, place = divmod(index, len(self._rows))
-        row = self._rows[int(np.random.default_rng((self._seed, epoch)).permutation(len(self._rows))[place])]
+        chosen = int(np.random.default_rng((self._seed, epoch)).permutation(len(self._rows))[place])
+        row = self._rows[chosen]
         rng = np.random.default_rng((self._seed, epoch, place))
         order = rng.permutation(len(row))[: self._params.questions_per_image]
         examples = [row[int(i)] for i in order]
         placement = self._placement(examples, rng)
         segments = [self._segment(example, placement) for example in examples]
         pixels = recolour(move(self._pixels[row[0].sample_id], placement), self._params.augment, rng)
-        return {"segments": segments, "pixel_values": pixels}
+        named, boxes = dense_targets(self._objects[chosen], placement, row[0].width, row[0].height, self._grid)
+        return {"segments": segments, "pixel_values": pixels, "patch_labels": named, "patch_boxes": boxes}
 
     def _placement(self, examples: Sequence[Example], rng: np.random.Generator) -> Placement:
         """A drawn placement that cuts no target, or none."""
@@ -86,5 +98,7 @@ def collate(tokens: PromptTokens, rows: Sequence[dict[str, Any]]) -> dict[str, A
 
     packed = pack_rows(tokens.prefix_ids, [row["segments"] for row in rows], tokens.pad_id)
     batch = {key: torch.from_numpy(value) for key, value in packed.items()}
+    for key in ("patch_labels", "patch_boxes"):
+        batch[key] = torch.from_numpy(np.stack([row[key] for row in rows]))
     batch["pixel_values"] = torch.from_numpy(np.stack([row["pixel_values"] for row in rows]))[:, None]
     return batch

@@ -20,6 +20,7 @@ from stages.core.records import CorpusImage, Example, to_row
 from stages.core.shards import iter_table
 from stages.core.stage import StageError
 from stages.finetune.data import PackedRows, collate, load_pixels
+from stages.finetune.dense import dense_loss, make_head
 from stages.vlm.adapters import AdapterCard, write_adapter_card
 from stages.vlm.card import Base, weights_hash
 from stages.vlm.codecs import LOCATION_TOKENS
@@ -27,6 +28,7 @@ from stages.vlm.families import PromptTokens, find_family, load_model, load_proc
 from stages.vlm.losses import LocationLoss
 from stages.vlm.packing import answer_logits
 
+HEAD_FILE = "dense_head.pt"
 PARTS = {"vision": "vision_model", "connector": "connector", "text": "text_model"}
 
 
@@ -108,9 +110,11 @@ def train_arm(job: ArmJob) -> Outcome:
     tokens = PromptTokens(find_family(job.base.card.family), processor)
     wanted = {row[0].sample_id for row in job.rows}
     pixels = load_pixels(iter_table(job.images, CorpusImage), wanted, processor)
-    dataset = PackedRows(job.rows, pixels, tokens, job.params, job.seed)
+    model = adapted(job)
+    vision = model.config.vision_config
+    dataset = PackedRows(job.rows, pixels, tokens, job.params, job.seed, vision.image_size // vision.patch_size)
     checkpoints = cache_dir("finetune") / _run_key(job)
-    trainer = make_trainer(adapted(job), dataset, tokens, job, checkpoints)
+    trainer = make_trainer(model, dataset, tokens, job, checkpoints)
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=any(checkpoints.glob("checkpoint-*")))
     seconds = time.monotonic() - started
@@ -131,21 +135,29 @@ def _run_key(job: ArmJob) -> str:
 
 
 def make_trainer(model: Any, dataset: PackedRows, tokens: PromptTokens, job: ArmJob, checkpoints: Path) -> Any:
-    """HF Trainer whose loss is computed on packed rows, in the order of the rows (they are shuffled already)."""
+    """HF Trainer on packed rows, in the order of the rows (they are shuffled already); the dense head learns along."""
     import torch
-    from torch.nn import functional
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer, TrainerCallback
 
     params = job.params
-    first = tokens.token_id(LOCATION_TOKENS[0])
-    loss_of = LocationLoss(first, params.sigma_bins, params.l1_weight) if params.location_loss else functional.cross_entropy
-    half = params.precision == "bf16"
+    loss_of = answer_loss(params, tokens)
+    # Registered on the adapted model, so that the optimiser sees it; an adapter's files leave it out.
+    model.dense_head = make_head(model, len(dataset.labels))
+
+    class HeadKeeper(TrainerCallback):
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            torch.save(model.dense_head.state_dict(), Path(args.output_dir) / f"checkpoint-{state.global_step}" / HEAD_FILE)
 
     class PackedTrainer(Trainer):
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-            with torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=half):
-                logits, due = answer_logits(self.accelerator.unwrap_model(model), inputs)
+            adapted_model = self.accelerator.unwrap_model(model)
+            with torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=params.precision == "bf16"):
+                seen = adapted_model.get_base_model().model.get_image_features(inputs["pixel_values"], return_dict=True)
+                logits, due = answer_logits(adapted_model, inputs, seen)
+                patches = adapted_model.dense_head(seen.last_hidden_state)
             loss = loss_of(logits.float(), due)
+            if params.dense_weight > 0:
+                loss = loss + params.dense_weight * dense_loss(patches, inputs["patch_labels"], inputs["patch_boxes"])
             if not math.isfinite(float(loss.detach())):
                 raise StageError(
                     f"finetune, arm {job.arm!r}: the loss is {float(loss.detach())} at step {self.state.global_step}: "
@@ -156,7 +168,35 @@ def make_trainer(model: Any, dataset: PackedRows, tokens: PromptTokens, job: Arm
         def _get_train_sampler(self, *_: Any) -> Any:
             return torch.utils.data.SequentialSampler(dataset)
 
-    arguments = TrainingArguments(
+        def _load_from_checkpoint(self, folder: str, *rest: Any, **named: Any) -> None:
+            super()._load_from_checkpoint(folder, *rest, **named)
+            model.dense_head.load_state_dict(torch.load(Path(folder) / HEAD_FILE, weights_only=True))
+
+    return PackedTrainer(
+        model=model,
+        args=training_arguments(job, checkpoints),
+        train_dataset=dataset,
+        data_collator=functools.partial(collate, tokens),
+        callbacks=[HeadKeeper()],
+    )
+
+
+def answer_loss(params: FinetuneParams, tokens: PromptTokens) -> Any:
+    """Loss of answer logits: with soft bins and coordinate distance, or plain cross-entropy."""
+    from torch.nn import functional
+
+    if not params.location_loss:
+        return functional.cross_entropy
+    return LocationLoss(tokens.token_id(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
+
+
+def training_arguments(job: ArmJob, checkpoints: Path) -> Any:
+    """Arguments of the HF Trainer; nothing is reported from inside it (core.stage mirrors the metrics)."""
+    import torch
+    from transformers import TrainingArguments
+
+    params = job.params
+    return TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=params.max_steps,
         per_device_train_batch_size=params.images_per_step,
@@ -175,7 +215,6 @@ def make_trainer(model: Any, dataset: PackedRows, tokens: PromptTokens, job: Arm
         label_names=["labels"],
         use_cpu=not torch.cuda.is_available(),
     )
-    return PackedTrainer(model=model, args=arguments, train_dataset=dataset, data_collator=functools.partial(collate, tokens))
 
 
 def save_adapter(model: Any, job: ArmJob) -> None:
@@ -189,7 +228,7 @@ def save_adapter(model: Any, job: ArmJob) -> None:
     config = job.out / "adapter_config.json"
     content = json.loads(config.read_text(encoding="utf-8"))
     config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    trainable = sum(w.numel() for name, w in model.named_parameters() if w.requires_grad and not name.startswith("dense_head"))
     count = sum(len(row) for row in job.rows)
     card = AdapterCard(job.arm, job.base.card.name, weights_hash(job.base), job.params.max_steps, count, len(job.rows), trainable)
     write_adapter_card(job.out, card)

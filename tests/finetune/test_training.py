@@ -18,7 +18,7 @@ from tests.vlm.tiny import save_tiny_base
 LORA = LoraParams(2, 4, 0.0, True, False, ["vision", "connector", "text"], ["embed_tokens"])
 PARAMS = FinetuneParams(
     arms=["tuned"], parallel_arms=1, max_steps=4, images_per_step=2, questions_per_image=3, learning_rate=0.01, warmup_share=0.1,
-    weight_decay=0.01, precision="bf16", location_loss=True, sigma_bins=4.0, l1_weight=2.0, checkpoint_steps=2, lora=LORA,
+    weight_decay=0.01, precision="bf16", location_loss=True, sigma_bins=4.0, l1_weight=2.0, dense_weight=0.5, checkpoint_steps=2, lora=LORA,
     augment=AugmentParams(0.1, 0.1, 0.05, 0.2, 0.03, 0.03, 0.5),
 )  # fmt: skip
 
