@@ -119,6 +119,8 @@ class PretrainParams:
     learning_rate: float
     warmup_steps: int
     decay_share: float
+    restart_steps: int
+    restart_rate: float
     weight_decay: float
     sigma_bins: float
     l1_weight: float

@@ -24,6 +24,7 @@ from stages.finetune.dense import dense_loss, make_head
 from stages.vlm.adapters import AdapterCard, write_adapter_card
 from stages.vlm.card import Base, weights_hash
 from stages.vlm.codecs import LOCATION_TOKENS
+from stages.vlm.cpu import use_lean_attention
 from stages.vlm.families import PromptTokens, find_family, load_model, load_processor
 from stages.vlm.losses import LocationLoss
 from stages.vlm.packing import answer_logits
@@ -87,7 +88,7 @@ def adapted(job: ArmJob) -> Any:
 
     torch.manual_seed(job.seed % 2**31)
     model = load_model(job.base.location, job.base.card.revision)
-    model.set_attn_implementation("eager")
+    use_lean_attention(model)
     return get_peft_model(model, lora_config(job.params.lora))
 
 

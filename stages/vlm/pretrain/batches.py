@@ -42,7 +42,7 @@ class SceneBatches:
         self._params, self._tokens, self._seed = params, tokens, seed
 
     def __len__(self) -> int:
-        return self._params.steps
+        return self._params.steps + self._params.restart_steps
 
     def __getitem__(self, step: int) -> dict[str, Any]:
         if step >= len(self):

@@ -89,7 +89,12 @@ def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
 
 
 def rate_at(step: int, params: PretrainParams) -> float:
-    """Share of the peak step size: linear warm-up, constant, linear decay to 2% over the last ``decay_share``."""
+    """Share of the peak step size: linear warm-up, constant, linear decay to 2% over the last ``decay_share``.
+
+    Then a warm restart (Loshchilov & Hutter, 2017): from ``restart_rate`` linearly down to 2% again.
+    """
+    if step >= params.steps:
+        return max(params.restart_rate * (params.steps + params.restart_steps - step) / params.restart_steps, 0.02)
     warm = min(1.0, (step + 1) / params.warmup_steps)
     left = (params.steps - step) / max(params.decay_share * params.steps, 1.0)
     return warm * min(1.0, max(left, 0.02))
@@ -138,12 +143,12 @@ def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) 
     run = start_run(params, processor, seed)
     rows = resume(run, checkpoints / "last.pt")
     loss_of = LocationLoss(processor.tokenizer.convert_tokens_to_ids(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
-    loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, params.steps), num_workers=1, prefetch_factor=4)
+    loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, len(source)), num_workers=1, prefetch_factor=4)
     recent: list[tuple[float, float]] = []
     scores: dict[str, float] = {}
-    for batch in tqdm(loader, desc="pretrain", initial=run.step, total=params.steps, unit="step", mininterval=10):
+    for batch in tqdm(loader, desc="pretrain", initial=run.step, total=len(source), unit="step", mininterval=10):
         recent.append(train_step(run, batch, params, loss_of))
-        if run.step % params.checkpoint_steps == 0 or run.step == params.steps:
+        if run.step % params.checkpoint_steps == 0 or run.step == len(source):
             scores = heldout_accuracy(run.model.eval(), processor, source, tokens, params, seed)
             answer, dense = np.mean(recent, axis=0)
             rows.append(
