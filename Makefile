@@ -23,8 +23,8 @@ table:
 test: install
 	python -m pytest
 
-# The same DAG on real images in place: DATA is the folder that holds the four datasets.
+# The same DAG on real images in place: DATA is the folder that holds the four datasets. They are few: fewer steps.
 real: install
-	dvc exp run --name real $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom') \
+	dvc exp run --name real -S finetune.max_steps=400 $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom') \
 	  $(foreach name,cxr_covid_segmentations msd_hippocampus usgra_nerve_ultrasound dsb2018_nuclei,-S '+datasets.$(name)={card:data/cards/$(name).yaml,root:$(abspath $(DATA))/$(name)}')
 	@$(MAKE) --no-print-directory table
