@@ -1,0 +1,26 @@
+"""The README's numbers are those of the tracked files."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.evaluate.files import printed_table
+from tests.import_closure import ROOT
+
+TRACKED = ("metrics/evaluate.json", "metrics/plots/evaluate_table.csv", "README.md")
+
+
+def test_the_results_table_is_the_one_that_the_command_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in TRACKED:  # as committed: a run of one's own changes the working tree, not what the README claims
+        shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if shown.returncode != 0:
+            pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    table = readme.split("--table --markdown -->\n")[1].split("<!-- /results -->")[0]
+    assert table.strip() == printed_table(markdown=True).strip()
