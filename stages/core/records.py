@@ -59,8 +59,9 @@ class Sample:
     ``image`` holds PNG bytes (8 bit grey or RGB). ``spacing_mm`` is [row, column] of the stored image, or
     None when unknown. ``image_left_is`` says which side of the patient lies at the picture's left; None
     when unknown or meaningless. ``midline_in_view`` is false where the picture is a crop beside the patient's middle, so
-    that its halves are not the patient's sides (directions still are). ``annotated_labels`` are the labels that the source marks completely:
-    only for those does absence mean absence. ``transform`` is the recorded intensity rule as JSON.
+    that its halves are not the patient's sides (directions still are). ``annotated_labels`` are the labels that the
+    source marks completely: only for those does absence mean absence. ``transform`` is the recorded intensity rule as
+    JSON. ``source_split`` is the source's own split (train | val | test), None where it states none.
     """
 
     sample_id: str
@@ -83,6 +84,7 @@ class Sample:
     licence: str
     flags: list[str]
     midline_in_view: bool = True
+    source_split: str | None = None
 
     @property
     def halves_are(self) -> str | None:

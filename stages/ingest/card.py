@@ -13,92 +13,34 @@ from typing import Any
 import yaml
 
 from stages.core.params import ParamError, build
+from stages.ingest.blocks import CropTable, FilePatterns, ImageTable, Intensity, LabelSource, SlicePolicy
 from stages.knowledge.labels import UnknownLabelError, label
 
-MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "dermoscopy")
+MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "dermoscopy", "fundus")
 IMAGE_LEFT = ("patient_right", "patient_left", None)
 PLANES = ("axial", "coronal", "sagittal", None)
+VERIFIED_ON = ("real", "miniature", "phantom")
 INTENSITIES = ("stored", "window", "percentiles")
 # Source name of the masks of a set whose file names carry no {label}.
 UNNAMED_MASK = "mask"
 
 
 @dataclass(frozen=True)
-class LabelSource:
-    """How the source marks one canonical label.
-
-    ``sources`` are grey values, palette indices, colours ("#ff0000"), file-name parts or class names; several unite
-    into one object. ``semantic`` is true when one mask may hold several objects, false when it is one object.
-    """
-
-    sources: list[Any]
-    semantic: bool
-
-
-@dataclass(frozen=True)
-class FilePatterns:
-    """Paths below the root, with ``{part}`` or ``{part:regex}`` for what varies and ``*`` for anything; the first that fits wins.
-
-    Parts that images and masks share tie them together. ``{case}`` is needed; ``{patient}`` and ``{view}`` are taken
-    up when present; in mask patterns ``{label}`` is the structure. ``other`` are known files that are no data.
-    """
-
-    image: list[str]
-    mask: list[str]
-    other: list[str]
-
-
-@dataclass(frozen=True)
-class CropTable:
-    """Masks that are cropped to their object, placed by the columns of a CSV table (pixels of the whole image)."""
-
-    table: str
-    image: str
-    mask: str
-    label: str
-    top: str
-    left: str
-    width: str
-    height: str
-    resolution: str
-
-
-@dataclass(frozen=True)
-class ImageTable:
-    """A CSV table with one row per image: columns of the image (path or file name), the patient, the licence (or null)."""
-
-    table: str
-    image: str
-    patient: str | None
-    licence: str | None
-
-
-@dataclass(frozen=True)
-class Intensity:
-    """How grey values become 8 bit.
-
-    ``kind``: stored (as they are; wider pictures by percentiles), window (CT: ``level`` and ``width`` in HU) or
-    percentiles (``low`` and ``high`` in percent, of the whole volume).
-    """
-
-    kind: str
-    level: float | None = None
-    width: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
 class Card:
-    """One source dataset. The commented example says what each field means to its reader."""
+    """One source dataset. The commented example says what each field means to its reader.
+
+    A fact about the source that is not known is null, with a word about it in ``notes``. ``verified_on`` says what the
+    card was tried on: ``real`` files of the set, a ``miniature`` tree in its documented layout, or a ``phantom``.
+    """
 
     name: str
     title: str
     url: str
-    version: str
-    licence: str
+    version: str | None
+    licence: str | None
     licence_limits: str
-    citation: str
+    citation: str | None
+    verified_on: str
     modality: str
     body_part: str
     reader: str
@@ -111,7 +53,20 @@ class Card:
     intensity: Intensity
     hash_patients: bool
     plane: str | None = None
+    slices: SlicePolicy | None = None
+    # Frame or component of a volume with four dimensions, from 0; None: such a volume is a fault.
+    channel: int | None = None
+    # Labels on another grid than the image are resampled to it (nearest neighbour); False: they are a fault.
+    resample_masks: bool = False
     mask_threshold: int | None = None
+    # The masks are drawn outlines: they are filled.
+    fill_outlines: bool = False
+    # [row, column] pixel size of pictures in mm, where the source states one for the whole set.
+    pixel_mm: list[float] | None = None
+    # Official split: train, val, test -> values of the ``{split}`` part of the image's path, or of the table's column.
+    official_split: dict[str, list[str]] | None = None
+    # The source was published without identifying fields, although its files do not say so.
+    deidentified: bool = False
     crops: CropTable | None = None
     image_table: ImageTable | None = None
     midline_in_view: bool = True
@@ -146,7 +101,7 @@ def load_card(path: Path | str) -> Card:
 
 
 def _check(card: Card, where: str) -> None:
-    for key, allowed in (("modality", MODALITIES), ("image_left_is", IMAGE_LEFT), ("plane", PLANES)):
+    for key, allowed in (("modality", MODALITIES), ("image_left_is", IMAGE_LEFT), ("plane", PLANES), ("verified_on", VERIFIED_ON)):
         _expect(getattr(card, key) in allowed, f"{where}:{key}", f"one of {', '.join(map(str, allowed))}", getattr(card, key))
     _expect(card.intensity.kind in INTENSITIES, f"{where}:intensity:kind", f"one of {', '.join(INTENSITIES)}", card.intensity.kind)
     needed = {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": ()}[card.intensity.kind]

@@ -11,9 +11,12 @@ from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
 from stages.core.records import ItemError
-from stages.ingest.card import UNNAMED_MASK, Card, ImageTable
+from stages.ingest.blocks import ImageTable
+from stages.ingest.card import UNNAMED_MASK, Card
 from stages.ingest.faults import Fault
 
+# What a sample's licence says when neither card nor table knows it.
+UNKNOWN_LICENCE = "unknown"
 _PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<regex>(?:[^{}]|\{[0-9,]*\})+))?\}")
 
 
@@ -202,7 +205,7 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
         cause = f"{card.image_table.table} has no row for this image, so its patient is unknown: add the row, or take the image out"
         raise Fault("not_in_table", path, cause)
     patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
-    licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence
+    licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence or UNKNOWN_LICENCE
     view = safe_id(parts.get("view", card.view))
     return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, sorted(masks, key=lambda m: m.path))
 

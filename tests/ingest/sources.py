@@ -29,6 +29,7 @@ def card_content(**changes: Any) -> dict[str, Any]:
         "licence": "CC0-1.0",
         "licence_limits": "None.",
         "citation": "Nobody. Nothing (2020).",
+        "verified_on": "miniature",
         "modality": "X-ray",
         "body_part": "chest",
         "reader": "picture_mask_files",
@@ -63,7 +64,7 @@ def volume_card(**changes: Any) -> dict[str, Any]:
     files = {"image": ["{case}_image.nii.gz"], "mask": ["{case}_label.nii.gz"], "other": []}
     labels = {"liver": {"sources": [1, 2], "semantic": True}, "liver lesion": {"sources": [2], "semantic": True}}
     base = {
-        "reader": "nifti_pairs",
+        "reader": "volume_pairs",
         "files": files,
         "labels": labels,
         "annotated_labels": ["liver", "liver lesion"],

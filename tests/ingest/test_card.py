@@ -25,8 +25,8 @@ def test_every_card_of_the_repository_loads_and_is_named_like_its_file(path: Pat
 
 
 def test_an_unknown_key_names_its_neighbour(tmp_path: Path) -> None:
-    with pytest.raises(ParamError, match="unknown key 'licens'; did you mean 'licence'"):
-        make_card(tmp_path, card_content(licens="CC0-1.0"))
+    with pytest.raises(ParamError, match="unknown key 'license'; did you mean 'licence'"):
+        make_card(tmp_path, card_content(license="CC0-1.0"))
 
 
 def test_an_unknown_label_names_the_nearest_ones(tmp_path: Path) -> None:

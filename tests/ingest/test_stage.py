@@ -118,7 +118,7 @@ def test_a_card_of_another_name_is_refused(workplace: Path) -> None:
 
 
 def test_an_unknown_reader_names_the_known_ones(workplace: Path) -> None:
-    with pytest.raises(ParamError, match="no reader 'dicom'; there are nifti_pairs"):
+    with pytest.raises(ParamError, match="no reader 'dicom'; there are picture_label_map"):
         ingest("tiny", stage_params(workplace, card_content(reader="dicom")))
 
 

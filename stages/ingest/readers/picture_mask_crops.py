@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
-from stages.ingest.card import Card, CropTable
+from stages.ingest.blocks import CropTable
+from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import (
     Case,

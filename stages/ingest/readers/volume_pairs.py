@@ -20,7 +20,7 @@ from stages.ingest.slices import choose_slices
 PICTURES_PER_VOLUME = 10
 
 
-class NiftiPairs:
+class VolumePairs:
     """Semantic label volumes on the grid of their image volume. The card's ``plane`` says how to cut (axial by default)."""
 
     def find(self, card: Card, root: Path) -> Found:
