@@ -37,10 +37,43 @@ class EngineParams:
 
 
 @dataclass(frozen=True)
+class EndpointParams:
+    """An OpenAI-compatible server: where, which model, how it decodes, how fast and how much may be asked (0: no limit)."""
+
+    base_url: str
+    model: str | None
+    revision: str
+    api_key_env: str | None
+    structured: str
+    probe: bool
+    temperature: float
+    max_tokens: int
+    concurrency: int
+    requests_per_minute: float
+    timeout_s: float
+    max_retries: int
+    max_requests: int
+    max_cost: float
+    price_per_million_input: float
+    price_per_million_output: float
+
+
+@dataclass(frozen=True)
+class LocalParams:
+    """A vision-language model of ``transformers`` in this process."""
+
+    model: str | None
+    revision: str | None
+    max_tokens: int
+
+
+@dataclass(frozen=True)
 class VlmParams:
-    """The base model: the folder of a model card."""
+    """The base model (the folder of a model card), and the models that may write or judge."""
 
     base: str
+    endpoint: EndpointParams
+    local: LocalParams
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,8 @@ class IngestParams:
     min_object_px: int
     max_pixels: int
     max_side_px: int
+    min_coverage: dict[str, float]
+    near_duplicate_bits: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +103,12 @@ class AnchorParams:
 
     max_error_rate: float
     min_component_px: int
+    min_component_mm2: float
     min_component_fraction: float
+    merge_gap_px: float
+    split_organs: bool
+    crowd_area_ratio: float
+    crowd_solidity: float
     ring_px: int
 
 
@@ -82,6 +122,10 @@ class GenerateParams:
     share_none: float
     share_name: float
     max_claims: int
+    texts_per_target: int
+    mark: str
+    picture_px: int
+    repairs: int
     max_error_rate: float
 
 
@@ -103,6 +147,7 @@ class SplitParams:
     val_share: float
     test_share: float
     perceptual_distance: int
+    keep_source_split: bool
 
 
 @dataclass(frozen=True)
@@ -238,13 +283,41 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         ParamError: the file is missing, is not a mapping, or a key is unknown, missing or of the wrong type.
     """
     path = Path(path)
-    if not path.exists():
-        raise ParamError(f"{path} not found: run from the repository's root, where params.yaml lies")
+    return build(Params, read_yaml(path, "run from the repository's root, where params.yaml lies"), path.name)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """The safe loader, which builds plain values only; a key that stands twice is an error, not an overwrite."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        first_line: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            key = self.construct_object(key_node)
+            if key in first_line:
+                message = f"the key {key!r} stands twice in one mapping, first in line {first_line[key]}"
+                raise yaml.constructor.ConstructorError(None, None, message, key_node.start_mark)
+            first_line[key] = key_node.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path | str, missing: str) -> Any:
+    """Content of a YAML file: plain values only, and no key twice in one mapping.
+
+    Args:
+        missing: what the user should do when the file is not there.
+
+    Raises:
+        ParamError: the file is missing, is not UTF-8 or is no valid YAML; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ParamError(f"{path} not found: {missing}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamError(f"{path} is not valid YAML: {error}") from error
-    return build(Params, content, path.name)
 
 
 def build(annotation: Any, value: Any, where: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from stages.core.records import Anchor, CorpusImage, Example, Query, Sample
 from stages.core.shards import iter_table, read_table, write_table
 from stages.core.stage import StageError, run_stage, worker_count
 from stages.split.corpus import Picture, example_of, verbatim_share
-from stages.split.duplicates import Duplicates, Fingerprint, find_duplicates, fingerprint
-from stages.split.patients import SPLITS, Patient, assign, linked_groups
+from stages.core.duplicates import Duplicates, Fingerprint, find_duplicates, fingerprint
+from stages.split.patients import SPLITS, STRICTEST_FIRST, Patient, assign, linked_groups
 
 log = logging.getLogger("medground")
-_SAMPLE_COLUMNS = ["sample_id", "dataset", "patient_id", "modality", "width", "height", "licence"]
+_SAMPLE_COLUMNS = ["sample_id", "dataset", "patient_id", "modality", "width", "height", "licence", "source_split"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def split_corpus(params: Params) -> dict[str, Any]:
     pictures = _pictures(datasets)
     order = list(pictures)
     prints = _fingerprints(datasets, order, worker_count(params))
-    division = divide([_patient(pictures[sample_id]) for sample_id in order], prints, params)
+    stated = stated_splits(pictures.values()) if params.split.keep_source_split else {}
+    division = divide([_patient(pictures[sample_id]) for sample_id in order], prints, params, stated)
     accepted = read_table("data/verified/accepted", Query)
     examples = [example_of(query, pictures, division.split_of[_patient(_picture_of(query, pictures))]) for query in accepted]
     figures = _figures(examples, [pictures[sample_id] for sample_id in order], division)
@@ -59,13 +60,28 @@ def split_corpus(params: Params) -> dict[str, Any]:
     return figures
 
 
-def divide(owners: Sequence[Patient], prints: Sequence[Fingerprint], params: Params) -> Division:
-    """Split of the patients who own the pictures ``prints``, one owner per picture; duplicates stay together."""
+def stated_splits(pictures: Iterable[Picture]) -> dict[Patient, str]:
+    """Patients whose source names their split; one that it names twice counts as test before validation before training."""
+    stated: dict[Patient, str] = {}
+    for picture in pictures:
+        if picture.source_split is not None:
+            earlier = stated.get(_patient(picture), picture.source_split)
+            stated[_patient(picture)] = min(earlier, picture.source_split, key=STRICTEST_FIRST.index)
+    return stated
+
+
+def divide(
+    owners: Sequence[Patient], prints: Sequence[Fingerprint], params: Params, stated: Mapping[Patient, str] | None = None
+) -> Division:
+    """Split of the patients who own the pictures ``prints``, one owner per picture; duplicates stay together.
+
+    ``stated`` are the splits of the sources that are kept.
+    """
     found = find_duplicates(prints, owners, params.split.perceptual_distance)
     links = [(owners[i], owners[j]) for i, j in [*found.exact, *found.perceptual]]
     groups = linked_groups(owners, links)
     joined = [group for group in groups if len(group) > 1]
-    split_of = assign(groups, params.seed, params.split.val_share, params.split.test_share)
+    split_of = assign(groups, params.seed, params.split.val_share, params.split.test_share, stated)
     return Division(split_of, found, len(joined), sum(map(len, joined)))
 
 

@@ -25,6 +25,7 @@ class Picture:
     width: int
     height: int
     licence: str
+    source_split: str | None = None
     boxes_xyxy_px: dict[str, list[float]] = field(default_factory=dict)
     labels: Counter[str] = field(default_factory=Counter)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stages.core.stage import seed_for
 
 # A patient is (dataset, patient_id): the same number in two sources is not the same person.
 Patient = tuple[str, str]
 SPLITS = ("train", "val", "test")
+STRICTEST_FIRST = ("test", "val", "train")
 LEAST_GROUPS_TO_HOLD_OUT = 3
 
 
@@ -32,8 +33,14 @@ def linked_groups(patients: Iterable[Patient], links: Iterable[tuple[Patient, Pa
     return [groups[key] for key in sorted(groups)]
 
 
-def assign(groups: list[list[Patient]], seed: int, val_share: float, test_share: float) -> dict[Patient, str]:
+def assign(
+    groups: list[list[Patient]], seed: int, val_share: float, test_share: float, stated: Mapping[Patient, str] | None = None
+) -> dict[Patient, str]:
     """Split of every patient. A group stays whole; it is counted in the dataset of its first patient.
+
+    ``stated`` are the splits of the sources that are to be kept. A group with a patient of a source's test set is test,
+    else one with a patient of its validation set is validation, whatever the others are. Where a dataset has no such
+    group, that split is drawn from its other groups as without ``stated``.
 
     Within a dataset, groups stand in an order hashed from the seed and fill the test share, then the validation
     share, as far as they fit; the rest is training. From three groups on, a wanted split gets at least one.
@@ -45,18 +52,26 @@ def assign(groups: list[list[Patient]], seed: int, val_share: float, test_share:
     splits: dict[Patient, str] = {}
     for dataset in sorted(by_dataset):
         ordered = sorted(by_dataset[dataset], key=lambda group: (seed_for(seed, "split", *group[0]), group[0]))
-        names = _cut([len(group) for group in ordered], val_share, test_share)
+        names = _cut([len(group) for group in ordered], [_stated(group, stated or {}) for group in ordered], val_share, test_share)
         splits |= {patient: name for group, name in zip(ordered, names, strict=True) for patient in group}
     return splits
 
 
-def _cut(sizes: list[int], val_share: float, test_share: float) -> list[str]:
-    """Split names for groups of the given sizes, in their order."""
-    names = ["train"] * len(sizes)
+def _stated(group: list[Patient], stated: Mapping[Patient, str]) -> str | None:
+    """The strictest split that a source states for a member of the group."""
+    named = {stated[patient] for patient in group if patient in stated}
+    return next((split for split in STRICTEST_FIRST if split in named), None)
+
+
+def _cut(sizes: list[int], stated: list[str | None], val_share: float, test_share: float) -> list[str]:
+    """Split names for groups of the given sizes, in their order; ``stated`` names are kept."""
+    names = [name or "train" for name in stated]
     for split, share in (("test", test_share), ("val", val_share)):
-        wanted = round(share * sum(sizes))
+        if split in stated:
+            continue
         free = [index for index, name in enumerate(names) if name == "train"]
-        if share > 0 and len(sizes) >= LEAST_GROUPS_TO_HOLD_OUT:
+        wanted = round(share * sum(sizes))
+        if share > 0 and len(sizes) >= LEAST_GROUPS_TO_HOLD_OUT and free:
             # The smallest free group is held out even when it is larger than the share: a split must not be empty.
             wanted = max(wanted, min(sizes[index] for index in free))
         for index in free:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stages.core.params import ParamError, build
+from stages.core.params import ParamError, build, read_yaml
 from stages.vlm.codecs import CODECS
 from stages.vlm.families import FAMILIES
 
@@ -55,12 +55,10 @@ def load_base(folder: Path | str) -> Base:
         CardError: the card is missing or wrong; the message names the file, the field and what is expected.
     """
     path = Path(folder) / "card.yaml"
-    if not path.exists():
-        raise CardError(f"{path} not found: vlm.base in params.yaml must name a folder with a card.yaml, such as models/nano")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise CardError(f"{path} is not valid YAML: {error}") from error
+        content = read_yaml(path, "vlm.base in params.yaml must name a folder with a card.yaml, such as models/nano")
+    except ParamError as error:
+        raise CardError(str(error)) from error
     card = build(ModelCard, content, str(path))
     if card.family not in FAMILIES:
         raise CardError(f"{path}: family {card.family!r} is unknown; known: {', '.join(sorted(FAMILIES))}")

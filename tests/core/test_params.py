@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.core.params import ParamError, build, load_params, require
+from stages.core.params import ParamError, build, load_params, read_yaml, require
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,3 +124,24 @@ def test_require_names_the_parameter() -> None:
     require(True, "a.b", "positive", 1)
     with pytest.raises(ParamError, match="params.yaml:a.b must be positive, got -1"):
         require(False, "a.b", "positive", -1)
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb:\n  c: 1\n  c: 2\n", "a: {c: 1, c: 2}\n"])
+def test_a_key_that_stands_twice_is_an_error_and_not_an_overwrite(tmp_path: Path, text: str) -> None:
+    (tmp_path / "twice.yaml").write_text(text)
+    with pytest.raises(ParamError, match=r"(?s)twice\.yaml is not valid YAML: the key 'c' stands twice.*line"):
+        read_yaml(tmp_path / "twice.yaml", "")
+
+
+def test_yaml_that_would_build_an_object_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "evil.yaml").write_text("a: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(ParamError, match="evil.yaml is not valid YAML"):
+        read_yaml(tmp_path / "evil.yaml", "")
+
+
+def test_a_missing_file_says_what_to_do_and_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamError, match=r"gone\.yaml not found: look elsewhere"):
+        read_yaml(tmp_path / "gone.yaml", "look elsewhere")
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xff\xfe")
+    with pytest.raises(ParamError, match=r"latin\.yaml is not valid YAML"):
+        read_yaml(tmp_path / "latin.yaml", "")

@@ -15,7 +15,7 @@ from stages.core.shards import write_table
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def params_for(*datasets: str, val_share: float = 0.2, test_share: float = 0.3, seed: int = 7) -> Params:
+def params_for(*datasets: str, val_share: float = 0.2, test_share: float = 0.3, seed: int = 7, keep_source_split: bool = False) -> Params:
     """The repository's parameters with other datasets and shares, on one worker."""
     base = load_params(ROOT / "params.yaml")
     return dataclasses.replace(
@@ -23,7 +23,7 @@ def params_for(*datasets: str, val_share: float = 0.2, test_share: float = 0.3, 
         seed=seed,
         datasets={name: DatasetParams(card="card.yaml", root="raw") for name in datasets},
         engine=dataclasses.replace(base.engine, workers=1),
-        split=dataclasses.replace(base.split, val_share=val_share, test_share=test_share),
+        split=dataclasses.replace(base.split, val_share=val_share, test_share=test_share, keep_source_split=keep_source_split),
     )
 
 

@@ -87,3 +87,24 @@ def test_a_group_larger_than_the_share_goes_to_training_whole(seed: int) -> None
     splits = assign(groups, seed, 0.1, 0.2)
     assert {splits[patient] for patient in patients[:12]} == {"train"}
     assert Counter(splits.values()) == {"train": 14, "test": 4, "val": 2}
+
+
+@settings(max_examples=80, deadline=None)
+@given(patients_and_links(), st.data(), st.integers(0, 2**31), st.floats(0, 0.3), st.floats(0, 0.4))
+def test_a_test_patient_of_a_source_is_never_in_training_or_validation(case, data, seed, val, test) -> None:
+    patients, links = case
+    stated = {patient: data.draw(st.sampled_from(["train", "val", "test"])) for patient in patients if data.draw(st.booleans())}
+    splits = assign(linked_groups(patients, links), seed, val, test, stated)
+    assert set(splits) == set(patients)
+    assert {splits[patient] for patient, name in stated.items() if name == "test"} <= {"test"}
+    assert {splits[patient] for patient, name in stated.items() if name == "val"} <= {"val", "test"}
+    for first, second in links:
+        assert splits[first] == splits[second]
+
+
+def test_a_split_that_the_source_states_is_kept_and_another_is_drawn() -> None:
+    patients = [("a", f"{k:02d}") for k in range(20)]
+    stated = {patient: "test" if number < 3 else "train" for number, patient in enumerate(patients)}
+    splits = assign(linked_groups(patients, []), 7, 0.1, 0.5, stated)
+    assert {patient for patient, split in splits.items() if split == "test"} == set(patients[:3])
+    assert Counter(splits.values()) == {"train": 15, "test": 3, "val": 2}

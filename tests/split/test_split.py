@@ -171,3 +171,14 @@ def test_metrics_hold_finite_numbers_only(tmp_path: Path) -> None:
     figures = split_corpus(params_for("toy"))
     assert figures["examples"] == {"train": 0, "val": 0, "test": 0}
     json.dumps(figures, allow_nan=False)
+
+
+def test_the_test_patients_of_a_source_stay_test_patients_when_the_parameter_says_so(tmp_path: Path) -> None:
+    samples, anchors, queries = _corpus(tmp_path)
+    told = [dataclasses.replace(row, source_split="test" if row.patient_id in ("p01", "p02") else "train") for row in samples]
+    write_inputs(tmp_path, told, anchors, queries)
+    split_corpus(params_for("toy", keep_source_split=True))
+    tested = {row.patient_id for row in read_table("data/corpus/examples", Example) if row.split == "test"}
+    assert tested == {"p01", "p02"}
+    split_corpus(params_for("toy"))
+    assert {row.patient_id for row in read_table("data/corpus/examples", Example) if row.split == "test"} != tested

@@ -52,18 +52,35 @@ def fingerprint(item: tuple[str, bytes]) -> Fingerprint:
         StageError: the picture cannot be decoded, which ingestion would not have let through.
     """
     import cv2
-    import imagehash
-    from PIL import Image
 
     sample_id, png = item
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
     if pixels is None:
         raise StageError(f"{sample_id}: its picture in data/samples cannot be decoded; run the ingest stage again (`dvc repro ingest`)")
     exact = hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
-    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
-    bits = imagehash.phash(Image.fromarray(grey)).hash.ravel()
-    small = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
-    return Fingerprint(sample_id, exact, int("".join("1" if bit else "0" for bit in bits), 2), _centred_ranks(small))
+    small = _thumbnail(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY))
+    return Fingerprint(sample_id, exact, _hash_of(small), _centred_ranks(small))
+
+
+def perceptual_hash(pixels: np.ndarray) -> int:
+    """64-bit perceptual hash of a uint8 picture, (height, width) grey or (height, width, 3) RGB; that of its fingerprint."""
+    import cv2
+
+    return _hash_of(_thumbnail(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)))
+
+
+def _thumbnail(grey: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+
+
+def _hash_of(thumbnail: np.ndarray) -> int:
+    """pHash of the thumbnail rather than of the picture: an eighth of the time, and the pairs are confirmed on it anyway."""
+    import imagehash
+    from PIL import Image
+
+    return int("".join("1" if bit else "0" for bit in imagehash.phash(Image.fromarray(thumbnail)).hash.ravel()), 2)
 
 
 def _centred_ranks(grey: np.ndarray) -> np.ndarray:
@@ -82,7 +99,7 @@ def find_duplicates(prints: Sequence[Fingerprint], owners: Sequence[object], dis
     equal = set(exact)
     perceptual: list[tuple[int, int]] = []
     collisions: list[tuple[int, int]] = []
-    for i, j in _hash_pairs(prints, owners, distance):
+    for i, j in hash_pairs([item.perceptual for item in prints], owners, distance):
         alike = (i, j) in equal or float(prints[i].thumbnail @ prints[j].thumbnail) > LEAST_CORRELATION
         (perceptual if alike else collisions).append((i, j))
     return Duplicates(exact, perceptual, collisions)
@@ -96,9 +113,9 @@ def _exact_pairs(prints: Sequence[Fingerprint], owners: Sequence[object]) -> lis
     return sorted((i, j) for i, j in pairs if owners[i] != owners[j])
 
 
-def _hash_pairs(prints: Sequence[Fingerprint], owners: Sequence[object], distance: int) -> list[tuple[int, int]]:
-    """Pairs within the distance, in order; blockwise, so that memory stays at a block of 64-bit words."""
-    hashes = np.array([item.perceptual for item in prints], np.uint64)
+def hash_pairs(perceptual: Sequence[int], owners: Sequence[object], distance: int) -> list[tuple[int, int]]:
+    """Pairs of hashes of different owners within the distance, in order; blockwise, so that memory stays at a block of 64-bit words."""
+    hashes = np.array(perceptual, np.uint64)
     codes = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
     owner = np.array([codes[item] for item in owners], np.int64)
     pairs: list[tuple[int, int]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stages.split.duplicates import find_duplicates, fingerprint
+from stages.core.duplicates import find_duplicates, fingerprint
 from tests.split.tables import picture, png
 
 
@@ -66,7 +66,7 @@ def test_empty_pictures_of_one_grey_are_duplicates_only_when_equal() -> None:
 def test_pairs_are_found_across_blocks(monkeypatch) -> None:
     pictures = [picture(n) for n in range(7)] + [picture(0)]
     whole = _found(pictures)
-    monkeypatch.setattr("stages.split.duplicates._BLOCK", 3)
+    monkeypatch.setattr("stages.core.duplicates._BLOCK", 3)
     assert _found(pictures) == whole
     assert whole.exact == [(0, 7)]
 
