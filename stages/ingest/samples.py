@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from stages.core.geometry import encode_mask
 from stages.core.params import IngestParams
 from stages.core.records import ItemError, Sample, SampleObject, SourceFile
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case
 from stages.ingest.objects import ObjectMask
-from stages.ingest.pictures import png_bytes, resize_mask, resize_pixels, scale_of
+from stages.ingest.pictures import png_bytes, resize_pixels, scale_of
+from stages.ingest.privacy import keyed_hash, require_same_key
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Picture, Source
 
@@ -31,11 +32,13 @@ class CaseResult:
     lost: list[ItemError]
     partial: list[ItemError]
     flags: Counter[str]
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 def ingest_case(job: tuple[Case, Source]) -> CaseResult:
     """Read one case and build its samples; faults come back as values."""
     case, source = job
+    require_same_key(source.key)
     owner = f"{source.card.name}/{case.case_id}"
     try:
         reading = READERS[source.card.reader].read(case, source)
@@ -53,7 +56,7 @@ def ingest_case(job: tuple[Case, Source]) -> CaseResult:
             continue
         samples.append(sample)
         flags.update({flag: dropped if flag == SMALL_OBJECTS else 1 for flag in sample.flags})
-    return CaseResult(samples, lost, [fault.as_error(owner) for fault in reading.faults], flags)
+    return CaseResult(samples, lost, [fault.as_error(owner) for fault in reading.faults], flags, reading.dropped)
 
 
 def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, files: list[SourceFile]) -> tuple[Sample, int]:
@@ -65,12 +68,12 @@ def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, 
     height, width = picture.pixels.shape[:2]
     size = scale_of(width, height, limits.max_side_px)
     scaled = size != (width, height)
-    masks = [ObjectMask(o.label, o.source, o.semantic, resize_mask(o.mask, size) if scaled else o.mask) for o in picture.objects]
-    kept = [item for item in masks if int(item.mask.sum()) >= limits.min_object_px]
+    masks = [item.resized((height, width), size) if scaled else item for item in picture.objects]
+    kept = [item for item in masks if item.area_px >= limits.min_object_px]
     if not kept:
         cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
         raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
-    too_small = {item.label for item in masks if int(item.mask.sum()) < limits.min_object_px}
+    too_small = {item.label for item in masks if item.area_px < limits.min_object_px}
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
     flags = {*picture.flags, *(["scaled_down"] if scaled else []), *([SMALL_OBJECTS] if too_small else [])}
     sample = Sample(
@@ -89,7 +92,7 @@ def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, 
         image_left_is=picture.image_left_is,
         midline_in_view=card.midline_in_view,
         transform=json.dumps(transform, sort_keys=True),
-        objects=_numbered(kept),
+        objects=_numbered(kept, (size[1], size[0])),
         annotated_labels=sorted(set(card.annotated_labels) - set(picture.incomplete) - too_small),
         source_files=files,
         licence=case.licence,
@@ -99,8 +102,8 @@ def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, 
 
 
 def patient_id(card: Card, patient: str) -> str:
-    """Patient of a dataset. Real ones are hashed with the dataset's name, so that no identifier of a source travels on."""
-    name = hashlib.sha256(f"{card.name}\x1f{patient}".encode()).hexdigest()[:16] if card.hash_patients else patient
+    """Patient of a dataset. Real ones become keyed hashes (``privacy``), so that no identifier of a source travels on."""
+    name = keyed_hash("patient", card.name, patient) if card.hash_patients else patient
     return f"{card.name}/{name}"
 
 
@@ -108,22 +111,30 @@ def _scaled_spacing(spacing_mm: list[float] | None, rows: float, columns: float)
     return None if spacing_mm is None else [spacing_mm[0] * rows, spacing_mm[1] * columns]
 
 
-def _numbered(objects: list[ObjectMask]) -> list[SampleObject]:
-    """Objects as records, numbered from 0 within their label."""
+def _numbered(objects: list[ObjectMask], shape: tuple[int, int]) -> list[SampleObject]:
+    """Objects of a picture of ``shape`` (height, width) as records, numbered from 0 within their label."""
     seen: Counter[str] = Counter()
     records = []
     for item in objects:
-        records.append(SampleObject(item.label, item.source, seen[item.label], item.semantic, encode_mask(item.mask)))
+        records.append(SampleObject(item.label, item.source, seen[item.label], item.semantic, item.encoded(shape), item.crowd))
         seen[item.label] += 1
     return records
 
 
 def _hashed(case: Case, root: Path) -> list[SourceFile]:
     """SHA-256 of the files that a case was made from; a file that could not be read is in the errors table instead."""
-    paths = sorted({case.image, *(mask.path for mask in case.masks if mask.fault is None and (root / mask.path).is_file())})
-    return [SourceFile(path, _sha256(root / path)) for path in paths]
+    masks = {mask.path for mask in case.masks if mask.fault is None and (root / case.path_of(mask.path)).is_file()}
+    names = sorted({case.image, *case.files, *masks})
+    return [SourceFile(name, _sha256(root / case.path_of(name))) for name in names]
 
 
 def _sha256(path: Path) -> str:
+    state = path.stat()
+    return _digest(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, mtime_ns: int, size: int) -> str:
+    """Digest of a file in one state; kept, since one annotation file may serve every case of a set."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
