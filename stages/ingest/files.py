@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
@@ -17,6 +18,10 @@ from stages.ingest.faults import Fault
 
 # What a sample's licence says when neither card nor table knows it.
 UNKNOWN_LICENCE = "unknown"
+# Objects of a DVC cache (named by the MD5 sum of their content) and of git-annex.
+_CONTENT_STORE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$|/\.git/annex/objects/")
+# The longest cell of a table, in characters; run lengths of one large mask pass the csv module's own 131,072.
+_MAX_CELL = 1 << 26
 _PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<regex>(?:[^{}]|\{[0-9,]*\})+))?\}")
 
 
@@ -48,7 +53,11 @@ class MaskFile:
 
 @dataclass(frozen=True)
 class Case:
-    """One image and its masks, as paths relative to the root, in sorted order."""
+    """One image and its masks, as paths relative to the root, in sorted order.
+
+    ``files`` are all files of an image that has several (a DICOM series; ``image`` is the first). ``paths`` says where a
+    file lies whose own name must not travel on: the name it has here -> its path.
+    """
 
     case_id: str
     patient: str
@@ -56,6 +65,12 @@ class Case:
     licence: str
     image: str
     masks: list[MaskFile]
+    files: list[str] = field(default_factory=list)
+    paths: dict[str, str] = field(default_factory=dict)
+
+    def path_of(self, name: str) -> str:
+        """Path below the root of one of the case's files."""
+        return self.paths.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,31 @@ def inside_root(path: str) -> bool:
     """Whether a relative path stays below the root (no drive, no leading slash, no ``..``)."""
     pure = PurePosixPath(path.replace("\\", "/"))
     return bool(path.strip()) and not pure.is_absolute() and ".." not in pure.parts and ":" not in pure.parts[0]
+
+
+def leaves_root(root: Path, path: str) -> bool:
+    """Whether a file that a relative path names lies, links followed, outside the root.
+
+    Links into the content-addressed stores of DVC and git-annex stay allowed: those tools check such data out as links
+    to objects named by their own checksum.
+    """
+    if not inside_root(path):
+        return True
+    target = (root / path).resolve()
+    return not target.is_relative_to(root.resolve()) and _CONTENT_STORE.search(target.as_posix()) is None
+
+
+def refuse_outside(found: Found, card: Card, root: Path) -> Found:
+    """The cases whose files all lie below the root; each of the others becomes an error."""
+    cases, errors = [], list(found.errors)
+    for case in found.cases:
+        outside = [path for path in (case.image, *(mask.path for mask in case.masks)) if leaves_root(root, path)]
+        if outside:
+            cause = "it is a link to a file outside the dataset's root and is refused: put the file itself there"
+            errors.append(Fault("unsafe_path", outside[0], cause).as_error(f"{card.name}/{case.case_id}"))
+        else:
+            cases.append(case)
+    return Found(cases, errors, found.unmatched, found.n_masks)
 
 
 def compile_pattern(pattern: str, where: str) -> re.Pattern[str]:
@@ -195,38 +235,84 @@ def safe_id(text: str) -> str:
 
 
 def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile], table: dict[str, dict[str, str]]) -> Case:
-    """A case from the parts of its image's path; patient and licence from the card's image table where it has one.
+    """A case from the parts of its image's path; patient, licence and pixel size from the card's image table where it has one.
 
     Raises:
-        Fault: the image table has no row for this image, so that its patient is unknown.
+        Fault: the image table has no row for this image, so that its patient is unknown, or its pixel size is no number.
     """
-    row = table.get(path) or table.get(PurePosixPath(path).name) or {}
+    row = table.get(path) or table.get(PurePosixPath(path).name) or table.get(PurePosixPath(path).stem) or {}
     if card.image_table and not row:
         cause = f"{card.image_table.table} has no row for this image, so its patient is unknown: add the row, or take the image out"
         raise Fault("not_in_table", path, cause)
     patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
     licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence or UNKNOWN_LICENCE
-    view = safe_id(parts.get("view", card.view))
-    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, sorted(masks, key=lambda m: m.path))
+    view = safe_id(parts.get("view") or parts.get("slice") or card.view)
+    masks = sorted(masks, key=lambda mask: mask.path)
+    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, masks, _pixel_size(card, row, path))
+
+
+def _pixel_size(card: Card, row: dict[str, str], path: str) -> list[float] | None:
+    """[row, column] in mm: the image's own of the table, else the one that the card states for the whole set."""
+    text = row.get(card.image_table.pixel_mm or "", "").strip() if card.image_table else ""
+    if not text:
+        return card.pixel_mm
+    try:
+        side = float(text)
+    except ValueError:
+        side = math.nan
+    if not (math.isfinite(side) and side > 0):
+        where = f"column {card.image_table.pixel_mm} of {card.image_table.table}" if card.image_table else ""
+        raise Fault("bad_spacing", path, f"{where} says {text!r}: a positive number of millimetres is needed; mend the table or leave it empty")
+    return [side, side]
 
 
 def read_image_table(spec: ImageTable, root: Path) -> dict[str, dict[str, str]]:
-    """Rows of the card's image table by what its image column says: a path below the root, or a file name."""
-    columns = [column for column in (spec.image, spec.patient, spec.licence) if column]
-    return {row[spec.image]: row for row in read_rows(root, spec.table, columns)}
+    """Rows of the card's image table by what its image column says: a path below the root, a file name, or one without its ending.
+
+    A row that is broken is left out, so that its image becomes an error that says so.
+    """
+    columns = [column for column in (spec.image, spec.patient, spec.licence, spec.split, spec.pixel_mm) if column]
+    return {row[spec.image]: row for _, row in read_rows(root, spec.table, columns).rows}
 
 
-def read_rows(root: Path, table: str, columns: Iterable[str]) -> list[dict[str, str]]:
-    """Rows of a CSV table below the root.
+def read_rows(root: Path, table: str, columns: Iterable[str]) -> Table:
+    """Rows of a CSV table below the root; a row with more or fewer cells than the header is a fault, since its cells may have moved.
 
     Raises:
-        ParamError: the path leaves the root, the file is missing, or a column that the card names is not in it.
+        ParamError: the path leaves the root, the file is missing, is no UTF-8 text or no CSV, or a column that the card
+            names is not in it.
     """
-    if not inside_root(table) or not (root / table).is_file():
+    if leaves_root(root, table) or not (root / table).is_file():
         raise ParamError(f"the card's table {table!r} is not a file below the dataset's root: mend the card or fetch the table")
+    csv.field_size_limit(_MAX_CELL)
+    rows, faults = [], []
     with (root / table).open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        missing = [column for column in columns if column not in (reader.fieldnames or [])]
-        if missing:
-            raise ParamError(f"{table} has no column {', '.join(missing)}; it has {', '.join(reader.fieldnames or [])}")
-        return [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
+        reader = csv.reader(handle, strict=True)
+        try:
+            header = next(reader, [])
+            _require_columns(table, header, columns)
+            for cells in reader:
+                if len(cells) == len(header):
+                    rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
+                elif cells:
+                    cause = f"line {reader.line_num} has {len(cells)} cells where the header has {len(header)}: quote cells that hold commas"
+                    faults.append(Fault("bad_table_row", table, cause))
+        except UnicodeDecodeError as error:
+            raise ParamError(f"{table} is not UTF-8 text ({error.reason} after line {reader.line_num}): save it as UTF-8") from error
+        except csv.Error as error:
+            raise ParamError(f"{table}, line {reader.line_num}, is not valid CSV ({error}): mend its quotes") from error
+    return Table(rows, faults)
+
+
+def _require_columns(table: str, header: list[str], columns: Iterable[str]) -> None:
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise ParamError(f"{table} has no column {', '.join(missing)}; it has {', '.join(header)}")
+    twice = sorted({column for column in columns if header.count(column) > 1})
+    if twice:
+        raise ParamError(f"{table} has the column {', '.join(twice)} twice: rename one")
+
+
+def table_errors(card: Card, table: Table) -> list[ItemError]:
+    """Faults of a table's rows as errors; which image a broken row means cannot be said."""
+    return [fault.as_error(item_id(card, {})) for fault in table.faults]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,15 +14,17 @@ from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case, Found
 from stages.ingest.objects import ObjectMask
+from stages.ingest.privacy import KeyKind, key_kind
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where and how to read: card, folder, gates."""
+    """Where and how to read: card, folder, gates, and the kind of key that ids are hashed with (``privacy``)."""
 
     card: Card
     root: Path
     limits: IngestParams
+    key: KeyKind = field(default_factory=key_kind)
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Reading:
-    """Pictures of one case, and faults of single masks that did not cost the whole case."""
+    """Pictures of one case, and faults of single masks that did not cost the whole case.
+
+    ``dropped`` counts the identifying attributes that the case's files state and that no output carries, by keyword.
+    """
 
     pictures: list[Picture]
     faults: list[Fault]
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 class Reader(Protocol):
