@@ -1,18 +1,20 @@
 """Cards: what a source dataset is, in which files, under which licence, and what its labels are called here.
 
 A card holds no path of this machine: the folder comes from ``datasets.<name>.root`` of params.yaml, so that one
-card serves every copy of the data. ``data/cards/README.md`` explains every field.
+card serves every copy of the data. ``data/cards/README.md`` leads through writing one; ``data/cards/schema.json`` is
+made of the annotations below (text: what the field means; tuple: the values that it may have).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
-
-from stages.core.params import ParamError, build
+from stages.core.params import ParamError, build, read_yaml
 from stages.ingest.blocks import CropTable, FilePatterns, ImageTable, Intensity, LabelSource, SlicePolicy
 from stages.knowledge.labels import UnknownLabelError, label
 
@@ -21,56 +23,67 @@ IMAGE_LEFT = ("patient_right", "patient_left", None)
 PLANES = ("axial", "coronal", "sagittal", None)
 VERIFIED_ON = ("real", "miniature", "phantom")
 INTENSITIES = ("stored", "window", "percentiles")
+# What becomes of a picture in which nothing is marked: an error, left out with a count, or kept as an example of absence.
+EMPTY = ("fault", "drop", "keep")
+SPLITS = ("train", "val", "test")
 # Source name of the masks of a set whose file names carry no {label}.
 UNNAMED_MASK = "mask"
+# Facts that may be unknown, but not silently.
+_FACTS = ("version", "licence", "citation")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+# An SPDX id, an expression of such ids, or a LicenseRef- for terms that have none.
+_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*")
 
 
 @dataclass(frozen=True)
 class Card:
-    """One source dataset. The commented example says what each field means to its reader.
+    """One source dataset. A fact about the source that is not known is null, with a word about it in ``notes``."""
 
-    A fact about the source that is not known is null, with a word about it in ``notes``. ``verified_on`` says what the
-    card was tried on: ``real`` files of the set, a ``miniature`` tree in its documented layout, or a ``phantom``.
-    """
-
-    name: str
-    title: str
-    url: str
-    version: str | None
-    licence: str | None
-    licence_limits: str
-    citation: str | None
-    verified_on: str
-    modality: str
-    body_part: str
-    reader: str
+    name: Annotated[str, "Key under `datasets` in params.yaml, and name of the card's file; lower-case letters, digits, underscores."]
+    title: Annotated[str, "What the set is, in a line."]
+    url: Annotated[str, "Where the data comes from."]
+    version: Annotated[str | None, "Release, commit or date of the files."]
+    licence: Annotated[str | None, "SPDX id (CC-BY-4.0), or LicenseRef-NAME for terms that have none; goes with every sample."]
+    licence_limits: Annotated[str, "The limits of the licence in words."]
+    citation: Annotated[str | None, "What to cite."]
+    verified_on: Annotated[str, "What the card was tried on: files of the set, a tiny tree in its layout, or a phantom.", VERIFIED_ON]
+    modality: Annotated[str, "How the pictures were taken.", MODALITIES]
+    body_part: Annotated[str, "What they show, in a word: abdomen, chest, skin."]
+    reader: Annotated[str, "Which reader of stages/ingest/readers understands the files."]
     files: FilePatterns
-    labels: dict[str, LabelSource]
-    ignored_sources: list[Any]
-    annotated_labels: list[str]
-    view: str
-    image_left_is: str | None
+    labels: Annotated[dict[str, LabelSource], "Canonical label (stages/knowledge/labels.yaml) -> how the source marks it."]
+    ignored_sources: Annotated[list[Any], "Sources that are known and left out on purpose; any other unknown source is an error."]
+    annotated_labels: Annotated[list[str], "Labels that the source marks wherever they are: only for these does absence mean absence."]
+    view: Annotated[str, "Last part of a picture's id, where the path has no {view}; volumes use plane and slice number."]
+    image_left_is: Annotated[
+        str | None, "Plain pictures: the side of the patient at the picture's left; null when unknown. Volumes take it from the header.", IMAGE_LEFT
+    ]
     intensity: Intensity
-    hash_patients: bool
-    plane: str | None = None
+    hash_patients: Annotated[bool, "Whether patient ids become keyed hashes: true for real patients."]
+    plane: Annotated[str | None, "Plane of the pictures, or the one that volumes are cut in (null: by the spacing).", PLANES] = None
     slices: SlicePolicy | None = None
-    # Frame or component of a volume with four dimensions, from 0; None: such a volume is a fault.
-    channel: int | None = None
-    # Labels on another grid than the image are resampled to it (nearest neighbour); False: they are a fault.
-    resample_masks: bool = False
-    mask_threshold: int | None = None
-    # The masks are drawn outlines: they are filled.
-    fill_outlines: bool = False
-    # [row, column] pixel size of pictures in mm, where the source states one for the whole set.
-    pixel_mm: list[float] | None = None
-    # Official split: train, val, test -> values of the ``{split}`` part of the image's path, or of the table's column.
-    official_split: dict[str, list[str]] | None = None
-    # The source was published without identifying fields, although its files do not say so.
-    deidentified: bool = False
+    channel: Annotated[int | None, "Frame or component of a volume with four dimensions, from 0; without it such a volume is a fault."] = None
+    resample_masks: Annotated[
+        bool, "Labels on another grid than the image are resampled to it (nearest neighbour); otherwise they are a fault."
+    ] = False
+    mask_threshold: Annotated[int | None, "Mask files: foreground is brighter than this; 127 for JPEG masks, 0 when left out."] = None
+    fill_outlines: Annotated[bool, "The masks are drawn outlines: they are filled."] = False
+    empty_images: Annotated[
+        str,
+        "A picture whose masks are there and empty: fault (an error), drop (left out, counted), keep (it shows that nothing is there).",
+        EMPTY,
+    ] = "fault"
+    unmasked_images: Annotated[str, "The same for a picture that no mask file goes with.", EMPTY] = "fault"
+    pixel_mm: Annotated[list[float] | None, "[row, column] pixel size of pictures in mm, where the source states one for the whole set."] = None
+    official_split: Annotated[
+        dict[str, list[str]] | None,
+        "The source's own split: train, val, test -> values of the {split} part of the image's path, or of the image table's column.",
+    ] = None
+    deidentified: Annotated[bool, "The source was published without identifying fields, although its files do not say so."] = False
     crops: CropTable | None = None
     image_table: ImageTable | None = None
-    midline_in_view: bool = True
-    notes: str = ""
+    midline_in_view: Annotated[bool, "False for a crop beside the patient's middle, so that its halves are not the patient's sides."] = True
+    notes: Annotated[str, "What a user should know; also why version, licence or citation is null."] = ""
 
     def canonical_of(self) -> dict[str, list[str]]:
         """Source name (as text) -> the canonical labels that it belongs to; ignored sources have none."""
@@ -85,28 +98,39 @@ def load_card(path: Path | str) -> Card:
     """Read and check a card.
 
     Raises:
-        ParamError: the file is missing or no YAML, a key is unknown, missing or of the wrong type, a value is not
-            one of those allowed, or a label is not canonical (the nearest names are given).
+        ParamError: the file is missing or no YAML, a key is unknown, missing, twice there or of the wrong type, a value
+            is not one of those allowed, fields contradict each other, or a label is not canonical (the nearest names
+            are given).
     """
     path = Path(path)
-    if not path.exists():
-        raise ParamError(f"card {path} not found: check `card` of the dataset in params.yaml")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ParamError(f"{path} is not valid YAML: {error}") from error
-    card = build(Card, content, path.name)
-    _check(card, path.name)
+    card = build(Card, read_yaml(path, "check `card` of the dataset in params.yaml"), path.name)
+    _check_choices(card, path.name)
+    _check_facts(card, path.name)
+    _check_labels(card, path.name)
+    _check_intensity(card.intensity, f"{path.name}:intensity")
+    _check_numbers(card, path.name)
+    _check_split(card, path.name)
     return card
 
 
-def _check(card: Card, where: str) -> None:
-    for key, allowed in (("modality", MODALITIES), ("image_left_is", IMAGE_LEFT), ("plane", PLANES), ("verified_on", VERIFIED_ON)):
-        _expect(getattr(card, key) in allowed, f"{where}:{key}", f"one of {', '.join(map(str, allowed))}", getattr(card, key))
-    _expect(card.intensity.kind in INTENSITIES, f"{where}:intensity:kind", f"one of {', '.join(INTENSITIES)}", card.intensity.kind)
-    needed = {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": ()}[card.intensity.kind]
-    for key in needed:
-        _expect(getattr(card.intensity, key) is not None, f"{where}:intensity:{key}", "a number", None)
+def _check_choices(card: Card, where: str) -> None:
+    for key, hint in typing.get_type_hints(Card, include_extras=True).items():
+        for allowed in (extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, tuple)):
+            _expect(getattr(card, key) in allowed, f"{where}:{key}", f"one of {', '.join(map(str, allowed))}", getattr(card, key))
+
+
+def _check_facts(card: Card, where: str) -> None:
+    """Name, licence, and that what is not known is explained."""
+    _expect(bool(_NAME.fullmatch(card.name)), f"{where}:name", "lower-case letters, digits and underscores", card.name)
+    if card.licence is not None:
+        expected = "an SPDX id such as CC-BY-4.0, LicenseRef-NAME for other terms, or null with a word in notes"
+        _expect(bool(_SPDX.fullmatch(card.licence)), f"{where}:licence", expected, card.licence)
+    for key in _FACTS:
+        explained = getattr(card, key) is not None or key in card.notes.lower()
+        _expect(explained, f"{where}:{key}", f"a value, or a word in `notes` why the {key} is null", None)
+
+
+def _check_labels(card: Card, where: str) -> None:
     _expect(bool(card.labels), f"{where}:labels", "at least one label", card.labels)
     for name in [*card.labels, *card.annotated_labels]:
         try:
@@ -115,6 +139,51 @@ def _check(card: Card, where: str) -> None:
             raise ParamError(f"{where}:labels: {error}") from error
     extra = sorted(set(card.annotated_labels) - set(card.labels))
     _expect(not extra, f"{where}:annotated_labels", "labels that stand under `labels` too", extra)
+    ignored = {str(source) for source in card.ignored_sources}
+    for name, entry in card.labels.items():
+        _expect(bool(entry.sources), f"{where}:labels:{name}:sources", "at least one source", entry.sources)
+        both = sorted(ignored & {str(source) for source in entry.sources})
+        _expect(not both, f"{where}:ignored_sources", f"sources that no label uses; {name} does", both)
+
+
+def _check_intensity(rule: Intensity, where: str) -> None:
+    _expect(rule.kind in INTENSITIES, f"{where}:kind", f"one of {', '.join(INTENSITIES)}", rule.kind)
+    by_preset = rule.kind == "window" and rule.preset is not None
+    needed = () if by_preset else {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": ()}[rule.kind]
+    allowed = {*needed, "preset"} if rule.kind == "window" else set(needed)
+    for key in needed:
+        _expect(getattr(rule, key) is not None, f"{where}:{key}", "a number", None)
+    for field in dataclasses.fields(rule):
+        value = getattr(rule, field.name)
+        _expect(
+            field.name in {"kind", *allowed} or value is None, f"{where}:{field.name}", f"nothing: kind {rule.kind} does not use it", value
+        )
+    _expect(rule.width is None or rule.width > 0, f"{where}:width", "a width above 0", rule.width)
+    if rule.low is not None and rule.high is not None:
+        _expect(0 <= rule.low < rule.high <= 100, f"{where}:low, high", "percentages with 0 <= low < high <= 100", [rule.low, rule.high])
+
+
+def _check_numbers(card: Card, where: str) -> None:
+    pixel = card.pixel_mm
+    _expect(pixel is None or (len(pixel) == 2 and min(pixel) > 0), f"{where}:pixel_mm", "[row, column] in mm, both above 0", pixel)
+    _expect(card.channel is None or card.channel >= 0, f"{where}:channel", "a number from 0", card.channel)
+    threshold = card.mask_threshold
+    _expect(threshold is None or threshold >= 0, f"{where}:mask_threshold", "a grey value from 0", threshold)
+    marked = card.annotated_labels or "keep" not in (card.empty_images, card.unmasked_images)
+    expected = "a label, since a picture is kept as empty: without one its emptiness says nothing"
+    _expect(bool(marked), f"{where}:annotated_labels", expected, card.annotated_labels)
+
+
+def _check_split(card: Card, where: str) -> None:
+    if card.official_split is None:
+        return
+    unknown = sorted(set(card.official_split) - set(SPLITS))
+    _expect(not unknown, f"{where}:official_split", f"keys among {', '.join(SPLITS)}", unknown)
+    values = [value for group in card.official_split.values() for value in group]
+    twice = sorted({value for value in values if values.count(value) > 1})
+    _expect(not twice, f"{where}:official_split", "each value under one split", twice)
+    stated = any("{split" in pattern for pattern in card.files.image) or (card.image_table is not None and card.image_table.split)
+    _expect(bool(stated), f"{where}:official_split", "a {split} part in a pattern of files:image, or the column image_table:split", None)
 
 
 def _expect(condition: bool, where: str, expected: str, value: Any) -> None:
