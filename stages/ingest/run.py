@@ -13,7 +13,8 @@ from stages.core.shards import write_table
 from stages.core.stage import StageError, check_error_rate, count_by, worker_count, write_errors
 from stages.ingest.card import Card, load_card
 from stages.ingest.faults import STAGE, Fault
-from stages.ingest.files import Case, Found
+from stages.ingest.files import Case, Found, refuse_outside
+from stages.ingest.privacy import key_kind
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Source
 from stages.ingest.samples import CaseResult, ingest_case
@@ -47,7 +48,8 @@ def ingest(dataset: str, params: Params) -> dict[str, Any]:
         check_error_rate(STAGE, partial, found.n_masks, params.ingest.max_error_rate)
     samples = [sample for result in results for sample in result.samples]
     write_table(out / "samples", Sample, samples)
-    return figures(samples, sorted(set(lost + partial), key=repr), found, results)
+    figures_of_run = figures(samples, sorted(set(lost + partial), key=repr), found, results)
+    return figures_of_run | {"privacy": privacy_figures(card, results)} if card.hash_patients else figures_of_run
 
 
 def check_limits(limits: IngestParams) -> None:
@@ -77,6 +79,7 @@ def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Sou
 def read_source(source: Source, workers: int) -> tuple[Found, list[CaseResult]]:
     """All cases of a folder, in the order of their ids."""
     found = _without_duplicates(READERS[source.card.reader].find(source.card, source.root), source.card)
+    found = refuse_outside(found, source.card, source.root)
     jobs = [(case, source) for case in found.cases]
     return found, ordered_map(ingest_case, jobs, workers, f"{STAGE} {source.card.name}")
 
@@ -110,3 +113,9 @@ def figures(samples: list[Sample], errors: list[ItemError], found: Found, result
         "errors": count_by([error.kind for error in errors]),
         "flags": dict(sorted(flags.items())),
     }
+
+
+def privacy_figures(card: Card, results: list[CaseResult]) -> dict[str, Any]:
+    """Whose key patients were hashed with, never the key; and files with identifying attributes that were left behind."""
+    dropped = sum((result.dropped for result in results), Counter())
+    return {"private_key": int(key_kind() == "private"), "public_key": int(key_kind() == "public"), "dropped": dict(sorted(dropped.items()))}
