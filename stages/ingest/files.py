@@ -67,10 +67,20 @@ class Case:
     masks: list[MaskFile]
     files: list[str] = field(default_factory=list)
     paths: dict[str, str] = field(default_factory=dict)
+    # [row, column] pixel size in mm that card or image table state, None where neither does.
+    spacing_mm: list[float] | None = None
 
     def path_of(self, name: str) -> str:
         """Path below the root of one of the case's files."""
         return self.paths.get(name, name)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a CSV table with their line numbers, and faults of the rows that cannot be used."""
+
+    rows: list[tuple[int, dict[str, str]]]
+    faults: list[Fault]
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,8 @@ def refuse_outside(found: Found, card: Card, root: Path) -> Found:
     """The cases whose files all lie below the root; each of the others becomes an error."""
     cases, errors = [], list(found.errors)
     for case in found.cases:
-        outside = [path for path in (case.image, *(mask.path for mask in case.masks)) if leaves_root(root, path)]
+        names = {case.image, *case.files, *(mask.path for mask in case.masks)}
+        outside = sorted(name for name in names if leaves_root(root, case.path_of(name)))
         if outside:
             cause = "it is a link to a file outside the dataset's root and is refused: put the file itself there"
             errors.append(Fault("unsafe_path", outside[0], cause).as_error(f"{card.name}/{case.case_id}"))
@@ -242,13 +253,13 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
     """
     row = table.get(path) or table.get(PurePosixPath(path).name) or table.get(PurePosixPath(path).stem) or {}
     if card.image_table and not row:
-        cause = f"{card.image_table.table} has no row for this image, so its patient is unknown: add the row, or take the image out"
+        cause = f"{card.image_table.table} has no whole row for this image, so its patient is unknown: add or mend the row, or take the image out"
         raise Fault("not_in_table", path, cause)
     patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
     licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence or UNKNOWN_LICENCE
     view = safe_id(parts.get("view") or parts.get("slice") or card.view)
     masks = sorted(masks, key=lambda mask: mask.path)
-    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, masks, _pixel_size(card, row, path))
+    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, masks, spacing_mm=_pixel_size(card, row, path))
 
 
 def _pixel_size(card: Card, row: dict[str, str], path: str) -> list[float] | None:

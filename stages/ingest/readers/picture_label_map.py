@@ -35,5 +35,5 @@ class PictureLabelMap:
                 f"label map {codes.shape[::-1]} against image {pixels.shape[1::-1]} (width, height): export it at the image's size",
             )
         objects = from_codes(codes, names, source.card, path)
-        picture = Picture(case.view, pixels, None, source.card.image_left_is, source.card.plane, None, transform, objects, flags=flags)
+        picture = Picture(case.view, pixels, case.spacing_mm, source.card.image_left_is, source.card.plane, None, transform, objects, flags=flags)
         return Reading([picture], [])

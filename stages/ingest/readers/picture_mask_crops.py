@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
@@ -22,6 +23,7 @@ from stages.ingest.files import (
     read_image_table,
     read_rows,
     require_case,
+    table_errors,
 )
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.picture_mask_files import read_with_masks
@@ -41,9 +43,11 @@ class PictureMaskCrops:
         files = list_files(root)
         images = {path: parts for path in files if (parts := match_parts(path, patterns)) is not None}
         masks: dict[str, list[MaskFile]] = {}
-        for number, row in enumerate(read_rows(root, spec.table, columns), start=2):
-            masks.setdefault(row[spec.image], []).append(mask_of_row(row, spec, number))
-        return _found(card, root, files, images, masks)
+        table = read_rows(root, spec.table, columns)
+        for line, row in table.rows:
+            masks.setdefault(row[spec.image], []).append(mask_of_row(row, spec, line))
+        found = _found(card, root, files, images, masks)
+        return replace(found, errors=[*table_errors(card, table), *found.errors])
 
     def read(self, case: Case, source: Source) -> Reading:
         """Decode the picture and set each mask at its place."""

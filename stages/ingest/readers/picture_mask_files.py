@@ -62,7 +62,7 @@ def read_with_masks(case: Case, source: Source) -> Reading:
     if not kept:
         causes = "; ".join(f"{fault.kind}: {fault.file}: {fault.cause}" for fault in faults[:3])
         raise Fault("no_object", case.image, f"no usable mask is left ({causes or 'all its labels are ignored by the card'})")
-    picture = Picture(case.view, pixels, None, card.image_left_is, card.plane, None, transform, kept, sorted(incomplete), flags)
+    picture = Picture(case.view, pixels, case.spacing_mm, card.image_left_is, card.plane, None, transform, kept, sorted(incomplete), flags)
     return Reading([picture], faults)
 
 
