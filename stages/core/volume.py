@@ -6,14 +6,15 @@ the head (superior). ``spacing_mm`` has the same order as the array's axes.
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from stages.core.volume_file import VolumeError, check_content, check_room, file_format, locate_voxels, refuse_not_finite
+from stages.core.volume_header import Header, check_header, states_orientation
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -22,26 +23,18 @@ Plane = Literal["axial", "coronal", "sagittal"]
 PLANE_AXIS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}
 # Header and voxel grid of two volumes of one patient agree when they differ by less than this, in mm.
 GEOMETRY_TOLERANCE_MM = 1e-2
-# NIfTI-1 datatype codes of float and double, and the size that the first field of its header states.
-_FLOAT_CODES = (16, 64)
-_HEADER_SIZE = 348
-
-
-class VolumeError(ValueError):
-    """A volume that must not be used. ``kind`` is a short code, the message says the cause and the remedy."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
+_DIMENSIONS = 3
+# LPS axis (x, y, z) and sign of each letter of an orientation such as "RAS".
+_LETTERS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "S": (2, 1), "I": (2, -1)}
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume brought to LPS.
+    """A volume on its grid.
 
     ``array`` is [z, y, x] in the file's own type, ``spacing_mm`` [z, y, x]; ``origin_mm`` is the LPS position of
-    voxel (0, 0, 0) and ``direction`` the 3 x 3 matrix whose columns are the directions of x, y and z. ``source_axes``
-    is the file's own orientation ("RAS"), None when its header states none.
+    voxel (0, 0, 0) and ``direction`` the 3 x 3 matrix, row by row, whose columns are the directions of x, y and z.
+    ``source_axes`` is the file's own orientation ("RAS"), None when its header states none.
     """
 
     array: np.ndarray
@@ -50,40 +43,121 @@ class Volume:
     direction: list[float]
     source_axes: str | None
 
+    @property
+    def oblique_deg(self) -> float:
+        """Largest angle between an axis of the grid and the patient's axis that stands for it."""
+        return max(self._tilt_deg(axis) for axis in range(3))
 
-def read_volume(path: Path | str, max_voxels: int) -> Volume:
+    @property
+    def side_tilt_deg(self) -> float:
+        """Angle between the x axis of an LPS grid and the direction to the patient's left."""
+        return self._tilt_deg(0)
+
+    def _tilt_deg(self, axis: int) -> float:
+        return math.degrees(math.acos(min(1.0, abs(self.direction[4 * axis]))))
+
+
+class _Pixels:
+    """The buffer of an ITK image, lent to NumPy; the image lives as long as an array on it."""
+
+    def __init__(self, image: sitk.Image) -> None:
+        import SimpleITK as sitk
+
+        self.image = image
+        self.__array_interface__: dict[str, Any] = sitk.GetArrayViewFromImage(image).__array_interface__
+
+
+def read_volume(path: Path | str, max_voxels: int, channel: int | None = None) -> Volume:
     """Read a 3-D volume and bring it to LPS (axes permuted and flipped, never resampled).
 
+    ``channel`` picks a frame of a 4-D volume, or a component of one with several values a voxel.
+
     Raises:
-        VolumeError: unreadable or truncated file (ITK fills a truncated one with zeros and says nothing), not 3-D,
-            more than ``max_voxels`` voxels, spacing that is not positive and finite, NaN or infinite voxels.
+        VolumeError: see ``read_stored``; also when the file holds a plane picture.
     """
+    stored, dimension = _read(Path(path), max_voxels, channel)
+    if dimension < _DIMENSIONS:
+        raise VolumeError("not_3d", f"it is a picture of {dimension} dimensions, expected a volume")
+    return to_lps(stored)
+
+
+def read_stored(path: Path | str, max_voxels: int, channel: int | None = None) -> Volume:
+    """Read a volume with its axes as the file has them; a 2-D file comes as one slice without orientation.
+
+    Raises:
+        VolumeError: missing, empty, truncated or damaged file, content of another kind than the name says, a header
+            that names a data file elsewhere, more than three dimensions or several values a voxel without ``channel``,
+            more than ``max_voxels`` values in all (before any memory is taken), spacing that is not positive and
+            finite, NaN or infinite voxels.
+    """
+    return _read(Path(path), max_voxels, channel)[0]
+
+
+def _read(path: Path, max_voxels: int, channel: int | None) -> tuple[Volume, int]:
     import SimpleITK as sitk
 
-    path = Path(path)
+    io = file_format(path)
     reader = sitk.ImageFileReader()
+    reader.SetImageIO(io)
     reader.SetFileName(str(path))
     try:
+        if io != "NiftiImageIO":
+            locate_voxels(path, io, 0)
         reader.ReadImageInformation()
-        _check_header(reader, max_voxels)
-        _check_bytes(path, reader)
+        header = _header(reader)
+        check_header(header, max_voxels, channel)
+        voxels = locate_voxels(path, io, header.nifti_offset)
+        check_room(voxels, header.promised_bytes)
         image = reader.Execute()
     except RuntimeError as error:
-        raise VolumeError(
-            "unreadable_image", f"ITK cannot read it ({_last_line(error)}): fetch the file again or mend its header"
-        ) from error
-    axes = sitk.DICOMOrientImageFilter().GetOrientationFromDirectionCosines(image.GetDirection())
-    oriented = sitk.DICOMOrient(image, "LPS")
-    array = sitk.GetArrayFromImage(oriented)
+        kind = "bad_spacing" if "spacing" in str(error).lower() else "unreadable_image"
+        raise VolumeError(kind, f"ITK cannot read it ({_last_line(error)}): fetch the file again or mend its header") from error
+    array = np.asarray(_Pixels(image))
+    check_content(voxels, array, header.promised_bytes, header.float_type(path) if io == "NiftiImageIO" else None)
     if array.dtype.kind == "f":
-        _refuse_not_finite(array)
-    return Volume(
+        refuse_not_finite(array)
+    known = states_orientation(header, voxels)
+    return _on_grid(image, _one_channel(array, image.GetDimension(), channel), known), image.GetDimension()
+
+
+def to_lps(volume: Volume) -> Volume:
+    """The same voxels with axes permuted and flipped to the nearest patient axes: a view, nothing is copied or resampled."""
+    import SimpleITK as sitk
+
+    letters = sitk.DICOMOrientImageFilter().GetOrientationFromDirectionCosines(volume.direction)
+    axes = [_LETTERS[letter] for letter in letters]
+    order = [next(i for i, (target, _) in enumerate(axes) if target == wanted) for wanted in range(3)]  # file axis of x, y, z
+    signs = [axes[i][1] for i in order]
+    flips = tuple(slice(None, None, sign) for sign in reversed(signs))
+    array = volume.array.transpose([2 - i for i in reversed(order)])[flips]
+    direction = np.array(volume.direction).reshape(3, 3)
+    steps = direction * np.array(volume.spacing_mm[::-1])
+    origin = np.array(volume.origin_mm)
+    for i, sign in zip(order, signs, strict=True):
+        if sign < 0:
+            origin = origin + steps[:, i] * (volume.array.shape[2 - i] - 1)
+    return replace(
+        volume,
         array=array,
-        spacing_mm=[float(value) for value in reversed(oriented.GetSpacing())],
-        origin_mm=[float(value) for value in oriented.GetOrigin()],
-        direction=[float(value) for value in oriented.GetDirection()],
-        source_axes=axes if _states_orientation(reader) else None,
+        spacing_mm=[volume.spacing_mm[2 - i] for i in reversed(order)],
+        origin_mm=[float(value) for value in origin],
+        direction=[float(value) for value in (direction[:, order] * signs).ravel()],
     )
+
+
+def resample_labels(labels: Volume, grid: Volume) -> Volume:
+    """Labels on another volume's grid by nearest neighbour in physical space; 0 where they do not reach."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(labels.array))
+    _place(image, labels)
+    resample = sitk.ResampleImageFilter()
+    resample.SetInterpolator(sitk.sitkNearestNeighbor)
+    resample.SetSize([int(side) for side in reversed(grid.array.shape)])
+    resample.SetOutputSpacing(grid.spacing_mm[::-1])
+    resample.SetOutputOrigin(grid.origin_mm)
+    resample.SetOutputDirection(grid.direction)
+    return replace(grid, array=sitk.GetArrayFromImage(resample.Execute(image)), source_axes=labels.source_axes)
 
 
 def same_geometry(a: Volume, b: Volume) -> bool:
@@ -120,73 +194,45 @@ def window_to_8bit(array: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _check_header(reader: sitk.ImageFileReader, max_voxels: int) -> None:
-    """Dimensions, size and spacing, before any voxel is read."""
-    size, spacing = reader.GetSize(), reader.GetSpacing()
-    if len(size) != 3 or reader.GetNumberOfComponents() != 1:
-        shape = " x ".join(map(str, size))
-        raise VolumeError(
-            "not_3d", f"it is {shape} with {reader.GetNumberOfComponents()} values a voxel, expected one 3-D volume: choose one frame first"
-        )
-    if math.prod(size) > max_voxels:
-        raise VolumeError("too_large", f"{math.prod(size)} voxels, more than the {max_voxels} that ingest.max_pixels allows")
-    stated = _stated_spacing(reader)
-    positive = all(math.isfinite(value) and value > 0 for value in spacing)
-    if not positive or not all(np.allclose(spacing, numbers, rtol=1e-2) for numbers in stated.values()):
-        others = ", ".join(f"{field} {numbers}" for field, numbers in stated.items())
-        raise VolumeError(
-            "bad_spacing", f"spacing {list(spacing)} mm ({others}): positive, finite numbers that agree are needed; mend the header"
-        )
+def _header(reader: sitk.ImageFileReader) -> Header:
+    import SimpleITK as sitk
+
+    kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue()).replace("-", " ").split()
+    return Header(
+        size=list(reader.GetSize()),
+        components=reader.GetNumberOfComponents(),
+        spacing=list(reader.GetSpacing())[:_DIMENSIONS],
+        value_bits=next(int(word) for word in kind if word.isdigit()),
+        fields={key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()},
+    )
 
 
-def _stated_spacing(reader: sitk.ImageFileReader) -> dict[str, list[float]]:
-    """Spacing by each field of a NIfTI header that states it; ITK takes pixdim, and 1 mm where that is 0 or NaN."""
-    fields = {}
-    if all(reader.HasMetaDataKey(f"pixdim[{axis}]") for axis in (1, 2, 3)):
-        fields["pixdim"] = [float(reader.GetMetaData(f"pixdim[{axis}]")) for axis in (1, 2, 3)]
-    if reader.HasMetaDataKey("sform_code") and int(reader.GetMetaData("sform_code")) > 0:
-        rows = [[float(value) for value in reader.GetMetaData(f"srow_{axis}").split()[:3]] for axis in "xyz"]
-        fields["sform"] = [float(value) for value in np.linalg.norm(np.array(rows), axis=0)]
-    return fields
+def _one_channel(array: np.ndarray, dimension: int, channel: int | None) -> np.ndarray:
+    """The [z, y, x] array of one channel: frames stand in front of z, components behind x."""
+    if dimension < _DIMENSIONS:
+        array = array[None]
+        dimension = _DIMENSIONS
+    if array.ndim == dimension + 1:
+        return array[..., channel or 0]
+    return array.reshape(-1, *array.shape[-_DIMENSIONS:])[channel or 0]
 
 
-def _check_bytes(path: Path, reader: sitk.ImageFileReader) -> None:
-    """What ITK hides of a NIfTI file: missing bytes, which it fills with zeros, and NaN or infinity, which it makes zero."""
-    if not (reader.HasMetaDataKey("vox_offset") and path.name.endswith((".nii", ".nii.gz"))):
-        return
-    offset, bits, count = int(float(reader.GetMetaData("vox_offset"))), int(reader.GetMetaData("bitpix")), math.prod(reader.GetSize())
-    promised = offset + count * bits // 8
-    try:
-        content = _plain_bytes(path, promised)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise VolumeError("unreadable_image", f"the compressed file is truncated or damaged ({error}): fetch it again") from error
-    if len(content) < promised:
-        raise VolumeError("unreadable_image", f"truncated: {len(content)} bytes where the header promises {promised}; fetch it again")
-    if int(reader.GetMetaData("datatype")) in _FLOAT_CODES:
-        order = "<" if content[:4] == _HEADER_SIZE.to_bytes(4, "little") else ">"
-        values = np.frombuffer(content, f"{order}f{bits // 8}", count, offset)
-        _refuse_not_finite(values)
+def _on_grid(image: sitk.Image, array: np.ndarray, orientation_known: bool) -> Volume:
+    import SimpleITK as sitk
 
-
-def _plain_bytes(path: Path, most: int) -> bytes:
-    """The first ``most`` bytes after decompression; the rest is read too, so that gzip checks its sum, and dropped."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as handle:
-        content = handle.read(most)
-        while handle.read(1 << 20):
-            pass
-    return content
-
-
-def _refuse_not_finite(values: np.ndarray) -> None:
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise VolumeError("not_finite", f"{bad} voxels are NaN or infinite: export the volume again, or fill them at the source")
-
-
-def _states_orientation(reader: sitk.ImageFileReader) -> bool:
-    """A NIfTI file with both transform codes 0 says nothing about the patient's sides; ITK then assumes a default."""
-    codes = [reader.GetMetaData(key) for key in ("qform_code", "sform_code") if reader.HasMetaDataKey(key)]
-    return not codes or any(int(code) > 0 for code in codes)
+    dimension = image.GetDimension()
+    known = min(dimension, _DIMENSIONS)
+    direction = np.eye(_DIMENSIONS)
+    direction[:known, :known] = np.array(image.GetDirection()).reshape(dimension, dimension)[:known, :known]
+    cosines = [float(value) for value in direction.ravel()]
+    letters = sitk.DICOMOrientImageFilter().GetOrientationFromDirectionCosines(cosines)
+    return Volume(
+        array=array,
+        spacing_mm=[float(value) for value in reversed([*image.GetSpacing(), 1.0][:_DIMENSIONS])],
+        origin_mm=[float(value) for value in [*image.GetOrigin(), 0.0][:_DIMENSIONS]],
+        direction=cosines,
+        source_axes=letters if dimension >= _DIMENSIONS and orientation_known else None,
+    )
 
 
 def _corners(volume: Volume) -> np.ndarray:
@@ -199,6 +245,12 @@ def _corners(volume: Volume) -> np.ndarray:
 
 def _last_line(error: RuntimeError) -> str:
     return str(error).strip().splitlines()[-1].rpartition("ERROR: ")[2].split(": ")[-1][:200]
+
+
+def _place(image: sitk.Image, volume: Volume) -> None:
+    image.SetSpacing(volume.spacing_mm[::-1])
+    image.SetOrigin(volume.origin_mm)
+    image.SetDirection(volume.direction)
 
 
 def write_volume(path: Path | str, array: np.ndarray, spacing_mm: tuple[float, float, float], orientation: str) -> None:
