@@ -10,7 +10,7 @@ from typing import Any
 
 from stages.core.parallel import ordered_map
 from stages.core.params import AnchorParams, ParamError, Params, load_params, require
-from stages.core.records import Anchor, Sample
+from stages.core.records import Anchor, AnchorGroup, Sample
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError, check_error_rate, count_by, run_stage, worker_count, write_errors
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def derive_dataset(params: Params, dataset: str) -> dict[str, Any]:
-    """Read the dataset's samples, write its anchors and errors tables, return the metrics."""
+    """Read the dataset's samples, write its anchors, groups and errors tables, return the metrics."""
     from stages.anchor.derive import derive
 
     require(dataset in params.datasets, "datasets", f"a mapping that holds {dataset!r}", sorted(params.datasets))
@@ -42,18 +42,29 @@ def derive_dataset(params: Params, dataset: str) -> dict[str, Any]:
     results = ordered_map(partial(derive, params=params.anchor), samples, worker_count(params), f"anchor {dataset}")
     anchors = [anchor for result in results for anchor in result.anchors]
     errors = [error for result in results for error in result.errors]
-    dropped: Counter[str] = sum((result.dropped for result in results), Counter())
+    groups = [group for result in results for group in result.groups]
+    counts: Counter[str] = sum((result.counts for result in results), Counter())
     folder = Path("data/anchors") / dataset
     write_errors(folder / "errors", errors)
     check_error_rate("anchor", errors, len(samples), params.anchor.max_error_rate)
     write_table(folder / "anchors", Anchor, anchors)
+    write_table(folder / "groups", AnchorGroup, groups)
     return {
         "images": len(samples),
         "anchors": len(anchors),
         "labels": count_by([anchor.label for anchor in anchors]),
-        "dropped": dict(sorted(dropped.items())),
+        "groups": len(groups),
+        "crowds": counts["crowd"],
+        "unsplit_pairs": counts["unsplit_pair"],
+        "dropped": _below(counts, "dropped."),
+        "merged": _below(counts, "merged."),
         "errors": count_by([error.kind for error in errors]),
     }
+
+
+def _below(counts: Counter[str], prefix: str) -> dict[str, int]:
+    """The counts whose reason begins with the prefix, without it."""
+    return {reason.removeprefix(prefix): number for reason, number in sorted(counts.items()) if reason.startswith(prefix)}
 
 
 def _check(params: AnchorParams) -> None:
@@ -61,6 +72,10 @@ def _check(params: AnchorParams) -> None:
     require(params.min_component_px >= 1, "anchor.min_component_px", "at least 1", params.min_component_px)
     fraction = params.min_component_fraction
     require(0 <= fraction < 1, "anchor.min_component_fraction", "at least 0 and below 1", fraction)
+    for name in ("min_component_mm2", "merge_gap_px"):
+        require(getattr(params, name) >= 0, f"anchor.{name}", "at least 0", getattr(params, name))
+    require(params.crowd_area_ratio > 1, "anchor.crowd_area_ratio", "above 1", params.crowd_area_ratio)
+    require(0 <= params.crowd_solidity <= 1, "anchor.crowd_solidity", "between 0 and 1", params.crowd_solidity)
     require(params.ring_px >= 1, "anchor.ring_px", "at least 1", params.ring_px)
 
 

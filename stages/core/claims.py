@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.core.records import Anchor, Sample
+from stages.core.records import Anchor, Relation, Sample
 
 TRUE, FALSE = 1.0, -1.0
 KINDS = (
@@ -91,6 +91,19 @@ class Thresholds:
     inside: float
     inside_margin: float
     touching_px: float
+    touching_mm: float | None
+    between_along: float
+    between_along_margin: float
+    between_across: float
+    between_across_margin: float
+    hollow: float
+    hollow_margin: float
+    midline: float
+    midline_margin: float
+    zone_third_margin: float
+    zone_half_margin: float
+    zone_depth: float
+    zone_depth_margin: float
     size_mm: float
     size_mm_margin: float
     rank_size_ratio: float
@@ -180,7 +193,8 @@ def select(claims: Sequence[Claim], scene: Scene, t: Thresholds) -> Selection:
     those on the left). Where a filter is too close for some anchor, ranks are taken with and without it.
     A count that the selection cannot meet leaves nothing, one that it may or may not meet leaves nothing certain.
     """
-    score = np.full(len(scene.anchors), np.inf)
+    # A crowd may hold what is meant, and is never exactly that.
+    score = np.where([anchor.crowd for anchor in scene.anchors], 0.0, np.inf) if scene.anchors else np.zeros(0)
     for claim in claims:
         score = np.minimum(score, margins(claim, scene, t))
     certain, possible = score >= TRUE, score > FALSE
@@ -366,11 +380,23 @@ def _mask_margins(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
             if relation.kind != claim.value or relation.other not in place:
                 continue
             scores[row, place[relation.other]] = (
-                (relation.overlap - t.inside) / t.inside_margin
-                if claim.value == "inside"
-                else t.touching_px + 1 - relation.gap_px
+                (relation.overlap - t.inside) / t.inside_margin if claim.value == "inside" else touching_margin(relation, t)
             )
     return scores
+
+
+def touching_margin(relation: Relation, t: Thresholds) -> float:
+    """Signed margin of "touching": by the gap in pixels, or in millimetres where a limit is set and the spacing known."""
+    in_px = t.touching_px + 1 - relation.gap_px
+    if t.touching_mm is None or relation.gap_mm is None:
+        return in_px
+    return max(in_px, 2 * (1.5 - relation.gap_mm / t.touching_mm))
+
+
+def between_margin(along: np.ndarray, across: np.ndarray, t: Thresholds) -> np.ndarray:
+    """Signed margin of "between two others", from ``Relation.along`` and ``across`` as arrays of one shape."""
+    from_ends = (np.minimum(along, 1 - along) - t.between_along) / t.between_along_margin
+    return np.minimum(from_ends, (t.between_across - across) / t.between_across_margin)
 
 
 _MARGINS = {

@@ -42,7 +42,8 @@ class SampleObject:
 
     ``label`` is the canonical name of ``knowledge/labels.yaml``; ``label_source`` what the source said.
     ``instance`` numbers the objects of one label from 0. ``semantic`` is true when the mask may hold
-    several objects of the class, which ``anchor`` then splits into connected components.
+    several objects of the class, which ``anchor`` then splits into connected components. ``crowd`` is the source's
+    own word that one mask stands for several objects that it did not tell apart (COCO's ``iscrowd``).
     """
 
     label: str
@@ -50,6 +51,7 @@ class SampleObject:
     instance: int
     semantic: bool
     mask_rle: Rle
+    crowd: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shape:
-    """Shape of a mask. Lengths in pixels unless named; None where the quantity has no meaning (too small)."""
+    """Shape of a mask; None where the quantity has no meaning (too small) and in millimetres without spacing.
+
+    Definitions and sources: ``anchor.measure.FIELDS``. ``feret_*`` are the greatest and least caliper widths (the greatest
+    in millimetres is ``Anchor.length_mm``). ``convexity`` is the hull's perimeter over the perimeter, 1 for a convex object.
+    ``enclosed_share`` is the background inside the object over itself plus the object; ``hollow`` whether that is above the
+    threshold of ``knowledge/words.yaml``, None within its margin.
+    """
 
     equivalent_diameter_px: float
     major_axis_px: float
@@ -104,6 +112,15 @@ class Shape:
     eccentricity: float | None
     solidity: float | None
     circularity: float | None
+    feret_max_px: float | None = None
+    feret_min_px: float | None = None
+    feret_min_mm: float | None = None
+    equivalent_diameter_mm: float | None = None
+    perimeter_px: float | None = None
+    perimeter_mm: float | None = None
+    convexity: float | None = None
+    enclosed_share: float | None = None
+    hollow: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +128,9 @@ class Appearance:
     """Grey levels 0-255 of the stored image inside the mask and in a ring around it.
 
     ``contrast`` is mean minus ring mean; ``contrast_to_noise`` divides it by the ring's spread.
-    ``ring_*`` are None when the ring is empty (the object fills the image).
+    ``ring_*`` are None when the ring is empty (the object fills the image). ``robust_contrast`` is median minus ring
+    median; ``robust_contrast_to_noise`` divides it by 1.4826 times ``ring_mad``, the ring's median absolute deviation.
+    ``texture`` is the mean absolute grey difference of the neighbouring pixels inside, None for one pixel.
     """
 
     mean: float
@@ -120,6 +139,34 @@ class Appearance:
     ring_std: float | None
     contrast: float | None
     contrast_to_noise: float | None
+    median: float | None = None
+    mad: float | None = None
+    ring_median: float | None = None
+    ring_mad: float | None = None
+    robust_contrast: float | None = None
+    robust_contrast_to_noise: float | None = None
+    texture: float | None = None
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Where in the organ that contains it (``organ`` is that anchor's id) an object's centroid lies.
+
+    ``vertical`` is upper | middle | lower third of the organ's height, None in an axial slice, where no third is
+    upper. ``horizontal`` is medial | lateral, by the place between the organ's edge that faces the patient's midline
+    and the other one, on the object's own rows; None unless the organ is one of a pair and sides are known.
+    ``depth`` is central | peripheral, by the distance to the organ's border over the greatest such distance in the
+    organ. The ``*_share`` are what was measured, in [0, 1] (0 is top, medial edge, border); a word is None within the
+    margin of its threshold (``knowledge/words.yaml``) and wherever its share is None.
+    """
+
+    organ: str
+    vertical: str | None
+    horizontal: str | None
+    depth: str | None
+    vertical_share: float | None
+    horizontal_share: float | None
+    depth_share: float
 
 
 @dataclass(frozen=True)
@@ -128,6 +175,8 @@ class Location:
 
     ``image_side`` is left | right | central of the image; ``patient_side`` left | right | midline of the
     patient, None when the orientation is unknown. ``touches`` lists the borders touched (left, right, top, bottom).
+    ``crosses_midline`` says whether the object reaches across the patient's midline, None where the midline is unknown
+    or it is too close to call. ``zone`` is None where no organ that contains it is annotated.
     """
 
     cell: str
@@ -135,6 +184,8 @@ class Location:
     image_side: str
     patient_side: str | None
     touches: list[str]
+    crosses_midline: bool | None = None
+    zone: Zone | None = None
 
 
 @dataclass(frozen=True)
@@ -142,34 +193,56 @@ class Ranks:
     """Place of the object among the objects of its label in this image, 1 = first; ties share the better place.
 
     ``size``: 1 is the largest area. ``x``: 1 is the leftmost centroid in the image. ``y``: 1 is the topmost.
-    ``n_same_label`` counts the objects of the label, this one included.
+    ``n_same_label`` counts the objects of the label, this one included. ``*_tied`` count the other objects of the
+    label that are too close to this one to say which comes first, by the margins that ranks in words need.
     """
 
     n_same_label: int
     size: int
     x: int
     y: int
+    size_tied: int = 0
+    x_tied: int = 0
+    y_tied: int = 0
 
 
 @dataclass(frozen=True)
 class Relation:
     """A relation, measured on the masks, from this anchor to another one of the image.
 
-    ``kind`` is inside | containing | touching | nearest. ``gap_px`` is the least distance between the two masks
-    (0 when they touch or overlap); ``overlap`` the share of the inner object's pixels that lie in the outer one with
-    its holes filled. Recorded: inside and containing from an overlap of 0.5 on, touching up to a gap of 3 px, nearest
-    once for every anchor that has a neighbour. Directions (left of, above) follow from the centroids: ``claims``.
+    ``kind`` is inside | containing | touching | nearest | between. ``gap_px`` is the least distance between the two
+    masks (0 when they touch or overlap), ``gap_mm`` the same in millimetres, None without spacing; ``overlap`` the
+    share of the inner object's pixels that lie in the outer one with its holes filled. ``dx`` and ``dy`` lead from this
+    centroid to the other's, as shares of the image's width and height (positive: the other lies to the right, below).
+    ``size_ratio`` is this area over the other's. A relation of kind between names a ``second`` anchor: ``along`` is
+    this centroid's place between the other's centroid (0) and the second's (1), ``across`` its distance from the line
+    through both, as a share of their distance; None for other kinds.
+
+    Recorded: inside and containing from an overlap of 0.5 on; touching up to a gap of 3 px (or twice ``touching_mm``);
+    nearest once for every anchor that has a neighbour; between, as far as it may be true, once at most, for the
+    tightest pair of landmarks (anchors that are alone of their label, or one of two). Words for directions (left of,
+    above) follow from the centroids in ``claims``.
     """
 
     kind: str
     other: str
     gap_px: float
     overlap: float
+    dx: float
+    dy: float
+    size_ratio: float
+    gap_mm: float | None = None
+    second: str | None = None
+    along: float | None = None
+    across: float | None = None
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A target object: exact geometry of one mask. ``area_px`` in pixels, ``area_mm2`` None without spacing."""
+    """A target object: exact geometry of one mask. ``area_px`` in pixels, ``area_mm2`` None without spacing.
+
+    ``crowd``: the mask stands for several objects that nobody told apart; it is no target for "the one that ...".
+    """
 
     anchor_id: str
     sample_id: str
@@ -188,6 +261,27 @@ class Anchor:
     ranks: Ranks
     relations: list[Relation]
     mask_rle: Rle
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class AnchorGroup:
+    """All anchors of one label in an image ("all nodules"), or both halves of a pair ("left lung|right lung").
+
+    ``box_xyxy_px`` is the union's box, ``area_px`` the union's pixels. ``complete`` says whether the source marks
+    every object of the label, so that "all" may be said; ``n_crowds`` counts the members that are crowds, which make
+    ``n`` a lower bound.
+    """
+
+    group_id: str
+    sample_id: str
+    label: str
+    anchor_ids: list[str]
+    n: int
+    n_crowds: int
+    box_xyxy_px: list[float]
+    area_px: int
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -206,7 +300,8 @@ class Query:
     """A referring expression. ``anchor_ids`` are its targets: none, one or several.
 
     ``claims`` are JSON objects (``core.claims.Claim.to_json``), None when the writer gave none. ``kind`` is
-    single | multi | none | name. ``label`` is the class that the query is about.
+    single | multi | none | name. ``label`` is the class that the query is about. ``difficulty``: how many claims beside
+    the label are needed to single the target out (0 to 3, 3 for three or more); None where nobody counted.
     """
 
     query_id: str
@@ -218,6 +313,7 @@ class Query:
     claims: list[str] | None
     style: str
     writer: Writer
+    difficulty: int | None = None
 
 
 @dataclass(frozen=True)

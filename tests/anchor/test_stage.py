@@ -13,7 +13,7 @@ import pytest
 from stages.anchor.__main__ import derive_dataset, main
 from stages.core.geometry import encode_mask
 from stages.core.params import DatasetParams, EngineParams, ParamError, Params, load_params
-from stages.core.records import Anchor, ItemError, Sample
+from stages.core.records import Anchor, AnchorGroup, ItemError, Sample
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError
 from tests.anchor.scenes import disc, sample_of
@@ -54,10 +54,16 @@ def test_the_stage_writes_anchors_errors_and_counts() -> None:
         "images": 5,
         "anchors": 14,
         "labels": {"liver": 4, "liver lesion": 10},
+        "groups": 5,
+        "crowds": 0,
+        "unsplit_pairs": 0,
         "dropped": {"below_min_px": 5},
+        "merged": {},
         "errors": {"empty_mask": 1},
     }
     assert len(anchors) == 14
+    groups = read_table("data/anchors/toy/groups", AnchorGroup)
+    assert [(group.label, group.n, group.complete) for group in groups] == [("liver lesion", 2, True)] * 5
     assert [error.item_id for error in errors] == ["toy/c0/0"]
 
 
@@ -84,7 +90,8 @@ def test_a_dataset_that_params_do_not_declare_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("min_component_px", 0), ("min_component_fraction", 1.0), ("ring_px", 0), ("max_error_rate", 1.5)]
+    ("name", "value"), [("min_component_px", 0), ("min_component_fraction", 1.0), ("ring_px", 0), ("max_error_rate", 1.5),
+     ("min_component_mm2", -1.0), ("merge_gap_px", -0.5), ("crowd_area_ratio", 1.0), ("crowd_solidity", 1.1)]
 )
 def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
     with pytest.raises(ParamError, match=f"anchor.{name}"):

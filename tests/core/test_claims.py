@@ -244,14 +244,14 @@ def test_a_relation_to_what_is_not_there_is_false():
 
 @pytest.mark.parametrize(("overlap", "expected"), [(0.95, ["0"]), (0.7, None), (0.45, [])])
 def test_inside_goes_by_the_share_that_lies_in_the_other(overlap, expected):
-    view = scene(dot(relations=(Relation("inside", "1", 0.0, overlap),)), dot(label="vessel", size=5000))
+    view = scene(dot(relations=(Relation("inside", "1", 0.0, overlap, 0.0, 0.0, 1.0),)), dot(label="vessel", size=5000))
     certain, possible = chosen(view, POLYP, Claim("relation", "inside", "vessel"))
     assert (certain, possible) == (([], ["0"]) if expected is None else (expected, expected))
 
 
 @pytest.mark.parametrize(("gap_px", "expected"), [(0.0, (["0"], ["0"])), (1.0, (["0"], ["0"])), (2.0, ([], ["0"])), (3.0, ([], []))])
 def test_touching_goes_by_the_gap(gap_px, expected):
-    view = scene(dot(relations=(Relation("touching", "1", gap_px, 0.0),)), dot(label="vessel"))
+    view = scene(dot(relations=(Relation("touching", "1", gap_px, 0.0, 0.1, 0.0, 1.0),)), dot(label="vessel"))
     assert chosen(view, POLYP, Claim("relation", "touching", "vessel")) == expected
 
 

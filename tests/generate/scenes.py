@@ -61,10 +61,11 @@ def _relations(blob: Blob, number: int, sample: Sample, others: list[Blob]) -> l
         if place == number:
             continue
         gap = math.hypot(blob.x - other.x, blob.y - other.y) - blob.radius - other.radius
+        offset = (other.x - blob.x) / 200, (other.y - blob.y) / 200, (blob.radius / other.radius) ** 2
         if gap <= -2 * blob.radius and other.radius > blob.radius:
-            relations.append(Relation("inside", f"{sample.sample_id}#{place}", 0.0, 1.0))
+            relations.append(Relation("inside", f"{sample.sample_id}#{place}", 0.0, 1.0, *offset))
         elif -2 <= gap <= 3:
-            relations.append(Relation("touching", f"{sample.sample_id}#{place}", max(0.0, gap), 0.0))
+            relations.append(Relation("touching", f"{sample.sample_id}#{place}", max(0.0, gap), 0.0, *offset))
     return relations
 
 

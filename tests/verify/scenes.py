@@ -11,10 +11,11 @@ import numpy as np
 from stages.anchor.derive import derive
 from stages.core.claims import Claim
 from stages.core.geometry import encode_mask
-from stages.core.params import AnchorParams, VerifyParams
+from stages.core.params import VerifyParams
 from stages.core.records import Anchor, Query, Sample, SampleObject, Writer
 from stages.verify.cascade import Judged, judge
 from stages.verify.context import Context
+from tests.anchor.scenes import PARAMS as ANCHOR_PARAMS
 
 PARAMS = VerifyParams(max_error_rate=0.01, max_words=40, min_words=1, min_visibility=0.15, near_duplicate=0.97)
 SIZE = 192
@@ -53,7 +54,7 @@ def sample(image_left_is: str | None = "patient_right", modality: str = "CT", sp
 
 @functools.cache
 def _anchors(of: str) -> list[Anchor]:
-    return derive(sample(), AnchorParams(0.0, 4, 0.0, 6)).anchors
+    return derive(sample(), ANCHOR_PARAMS).anchors
 
 
 def anchors() -> list[Anchor]:
