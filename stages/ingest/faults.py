@@ -13,6 +13,7 @@ KINDS = {
     "duplicate_id": "two images have one case and view",
     "not_in_table": "the patient table does not know the image",
     "bad_table_row": "a row's numbers cannot be read",
+    "unknown_split": "the card does not know the image's split",
     "unsafe_path": "a table names a path outside the root",
     "missing_file": "a table names a file that is not there",
     "mask_not_given": "a row names no mask file",
@@ -31,6 +32,11 @@ KINDS = {
     "unknown_label": "the card does not know the label",
     "empty_mask": "no foreground",
     "no_object": "no usable object is left",
+    "mixed_series": "a DICOM series holds pictures of several sizes or directions",
+    "missing_slices": "a DICOM series has gaps",
+    "uneven_slices": "a DICOM series is not evenly spaced",
+    "sheared_grid": "a tilted series was to be cut across its slices",
+    "undecodable_syntax": "a compression that no installed decoder reads",
 }
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
@@ -69,6 +69,8 @@ class Case:
     paths: dict[str, str] = field(default_factory=dict)
     # [row, column] pixel size in mm that card or image table state, None where neither does.
     spacing_mm: list[float] | None = None
+    # The source's own split, by the card's ``official_split``.
+    split: str | None = None
 
     def path_of(self, name: str) -> str:
         """Path below the root of one of the case's files."""
@@ -209,12 +211,12 @@ def _tie(card: Card, root: Path, images: dict[str, dict[str, str]], masks: dict[
     for path, parts in images.items():
         key = _key(parts, shared)
         used.add(key)
-        if key not in by_key:
-            cause = "no mask file fits this image: add the mask, or take the image out of the folder"
+        if key not in by_key and card.unmasked_images == "fault":
+            cause = "no mask file fits this image: add the mask, take the image out of the folder, or set `unmasked_images` in the card"
             errors.append(Fault("image_without_mask", path, cause).as_error(item_id(card, parts)))
             continue
         try:
-            cases.append(make_case(card, path, parts, by_key[key], table))
+            cases.append(make_case(card, path, parts, by_key.get(key, []), table))
         except Fault as fault:
             errors.append(fault.as_error(item_id(card, parts)))
     for key in sorted(set(by_key) - used):
@@ -233,6 +235,11 @@ def _shared_names(images: dict[str, dict[str, str]], masks: dict[str, dict[str, 
 
 def _key(parts: dict[str, str], names: list[str]) -> tuple[str, ...]:
     return tuple(parts.get(name, "") for name in names)
+
+
+def empty_policy(case: Case, card: Card) -> str:
+    """What becomes of a picture of this case in which nothing is marked: fault, drop or keep."""
+    return card.empty_images if case.masks else card.unmasked_images
 
 
 def item_id(card: Card, parts: dict[str, str]) -> str:
@@ -259,7 +266,21 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
     licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence or UNKNOWN_LICENCE
     view = safe_id(parts.get("view") or parts.get("slice") or card.view)
     masks = sorted(masks, key=lambda mask: mask.path)
-    return Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, masks, spacing_mm=_pixel_size(card, row, path))
+    case = Case(safe_id(parts["case"]), patient.strip(), view, licence.strip(), path, masks, spacing_mm=_pixel_size(card, row, path))
+    return replace(case, split=_split_of(card, row, parts, path))
+
+
+def _split_of(card: Card, row: dict[str, str], parts: dict[str, str], path: str) -> str | None:
+    """The source's split of an image: the column of its table where the card names one, else the ``{split}`` of its path."""
+    if card.official_split is None:
+        return None
+    column = card.image_table.split if card.image_table else None
+    text = row.get(column, "").strip() if column else parts.get("split", "")
+    for split, values in card.official_split.items():
+        if text in values:
+            return split
+    cause = f"its split {text!r} is not under official_split of the card: add it there"
+    raise Fault("unknown_split", path, cause)
 
 
 def _pixel_size(card: Card, row: dict[str, str], path: str) -> list[float] | None:

@@ -102,7 +102,7 @@ def from_codes(codes: np.ndarray, names: dict[int, str], card: Card, file: str) 
     One object per label of the card that occurs; under the source ``"*"`` with ``semantic: false`` one per value.
 
     Raises:
-        Fault: a code that the card does not know, or nothing but background.
+        Fault: a code that the card does not know, or nothing but background (unless the card's ``empty_images`` allows it).
     """
     table = labels_by_source(card)
     present = {code: name for code, name in names.items() if name in table or name not in BACKGROUND}
@@ -117,8 +117,9 @@ def from_codes(codes: np.ndarray, names: dict[int, str], card: Card, file: str) 
             objects += [ObjectMask(label, name, False, mask, corner=corner) for name, mask, corner in _instances(codes, chosen)]
         elif chosen:
             objects.append(ObjectMask(label, "+".join(chosen.values()), entry.semantic, _where(codes, list(chosen))))
-    if not objects:
-        raise Fault("empty_mask", file, "the label map holds nothing but background: add the annotation, or take the pair out")
+    if not objects and card.empty_images == "fault":
+        cause = "the label map holds nothing but background: add the annotation, take the pair out, or set `empty_images` in the card"
+        raise Fault("empty_mask", file, cause)
     return objects
 
 

@@ -15,9 +15,11 @@ from stages.ingest.card import Card, load_card
 from stages.ingest.faults import STAGE, Fault
 from stages.ingest.files import Case, Found, refuse_outside
 from stages.ingest.privacy import key_kind
+from stages.ingest.quality import ALWAYS_SHOWN, ODD_COLOUR, UNMATCHED, duplicate_flags, odd_ones
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Source
 from stages.ingest.samples import CaseResult, ingest_case
+from stages.knowledge.labels import labels
 
 
 def ingest(dataset: str, params: Params) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def ingest(dataset: str, params: Params) -> dict[str, Any]:
         check_error_rate(STAGE, partial, found.n_masks, params.ingest.max_error_rate)
     samples = [sample for result in results for sample in result.samples]
     write_table(out / "samples", Sample, samples)
-    figures_of_run = figures(samples, sorted(set(lost + partial), key=repr), found, results)
+    figures_of_run = figures(samples, sorted(set(lost + partial), key=repr), found, results, params.ingest.near_duplicate_bits)
     return figures_of_run | {"privacy": privacy_figures(card, results)} if card.hash_patients else figures_of_run
 
 
@@ -57,6 +59,11 @@ def check_limits(limits: IngestParams) -> None:
     require(0 <= limits.max_error_rate <= 1, "ingest.max_error_rate", "a share in [0, 1]", limits.max_error_rate)
     for name in ("max_slices_per_volume", "min_slice_gap", "min_object_px", "max_pixels", "max_side_px"):
         require(getattr(limits, name) >= 1, f"ingest.{name}", "at least 1", getattr(limits, name))
+    require(0 <= limits.near_duplicate_bits <= 64, "ingest.near_duplicate_bits", "a number of bits from 0 to 64", limits.near_duplicate_bits)
+    kinds = sorted({entry.kind for entry in labels().values()})
+    for kind, share in limits.min_coverage.items():
+        require(kind in kinds, f"ingest.min_coverage.{kind}", f"a kind of labels.yaml ({', '.join(kinds)})", kind)
+        require(0 <= share < 1, f"ingest.min_coverage.{kind}", "a share in [0, 1)", share)
 
 
 def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Source:
@@ -96,14 +103,14 @@ def _without_duplicates(found: Found, card: Card) -> Found:
     return Found(list(first.values()), errors, found.unmatched, found.n_masks)
 
 
-def figures(samples: list[Sample], errors: list[ItemError], found: Found, results: list[CaseResult]) -> dict[str, Any]:
-    """The keys of metrics/ingest/<dataset>.json; flags count pictures, except small_objects_dropped (objects) and unmatched_files."""
+def figures(samples: list[Sample], errors: list[ItemError], found: Found, results: list[CaseResult], near_bits: int) -> dict[str, Any]:
+    """The keys of metrics/ingest/<dataset>.json; ``quality.FLAGS`` says what each flag counts."""
     flags: Counter[str] = Counter()
     for result in results:
         flags.update(result.flags)
-    copies = Counter(sample.image for sample in samples)
-    flags["duplicate_images"] = sum(count - 1 for count in copies.values())
-    flags["unmatched_files"] = len(found.unmatched)
+    flags.update(duplicate_flags(samples, [value for result in results for value in result.hashes], near_bits))
+    flags.update({ODD_COLOUR: len(odd_ones(samples)), UNMATCHED: len(found.unmatched)})
+    splits = [sample.source_split for sample in samples if sample.source_split is not None]
     return {
         "images": len(samples),
         "cases": len({sample.case_id for sample in samples}),
@@ -111,7 +118,8 @@ def figures(samples: list[Sample], errors: list[ItemError], found: Found, result
         "objects": sum(len(sample.objects) for sample in samples),
         "labels": count_by([item.label for sample in samples for item in sample.objects]),
         "errors": count_by([error.kind for error in errors]),
-        "flags": dict(sorted(flags.items())),
+        "flags": {name: flags[name] for name in sorted(flags) if flags[name] or name in ALWAYS_SHOWN},
+        **({"source_split": count_by(splits)} if splits else {}),
     }
 
 

@@ -9,30 +9,34 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from stages.core.duplicates import perceptual_hash
 from stages.core.params import IngestParams
 from stages.core.records import ItemError, Sample, SampleObject, SourceFile
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case
+from stages.ingest.files import Case, empty_policy
 from stages.ingest.objects import ObjectMask
 from stages.ingest.pictures import png_bytes, resize_pixels, scale_of
 from stages.ingest.privacy import keyed_hash, require_same_key
+from stages.ingest.quality import EMPTY_DROPPED, EMPTY_KEPT, NOTHING_LEFT, SMALL, picture_flags, sieve
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Picture, Source
 
-# The one flag that is counted in objects; the others are counted in pictures.
-SMALL_OBJECTS = "small_objects_dropped"
-
-
 @dataclass(frozen=True)
 class CaseResult:
-    """What became of one case. ``lost`` are errors that cost a picture, ``partial`` those that cost a mask."""
+    """What became of one case. ``lost`` are errors that cost a picture, ``partial`` those that cost a mask.
+
+    ``hashes`` are the perceptual hashes of the samples, in their order.
+    """
 
     samples: list[Sample]
     lost: list[ItemError]
     partial: list[ItemError]
     flags: Counter[str]
     dropped: Counter[str] = field(default_factory=Counter)
+    hashes: list[int] = field(default_factory=list)
 
 
 def ingest_case(job: tuple[Case, Source]) -> CaseResult:
@@ -40,42 +44,51 @@ def ingest_case(job: tuple[Case, Source]) -> CaseResult:
     case, source = job
     require_same_key(source.key)
     owner = f"{source.card.name}/{case.case_id}"
+    if not case.masks and empty_policy(case, source.card) == "drop":
+        return CaseResult([], [], [], Counter({EMPTY_DROPPED: 1}))
     try:
         reading = READERS[source.card.reader].read(case, source)
     except Fault as fault:
         return CaseResult([], [fault.as_error(owner)], [], Counter())
     files = _hashed(case, source.root)
-    samples: list[Sample] = []
-    lost: list[ItemError] = []
-    flags: Counter[str] = Counter()
+    partial = [fault.as_error(owner) for fault in reading.faults]
+    result = CaseResult([], [], partial, Counter(), reading.dropped)
     for picture in reading.pictures:
         try:
-            sample, dropped = make_sample(case, picture, source.card, source.limits, files)
+            sample, counts = make_sample(case, picture, source.card, source.limits, files)
         except Fault as fault:
-            lost.append(fault.as_error(f"{owner}/{picture.view}"))
+            result.lost.append(fault.as_error(f"{owner}/{picture.view}"))
             continue
-        samples.append(sample)
-        flags.update({flag: dropped if flag == SMALL_OBJECTS else 1 for flag in sample.flags})
-    return CaseResult(samples, lost, [fault.as_error(owner) for fault in reading.faults], flags, reading.dropped)
+        result.flags.update(counts)
+        if sample is not None:
+            result.samples.append(sample)
+            result.hashes.append(perceptual_hash(_scaled(picture, source.limits)[0]))
+    return result
 
 
-def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, files: list[SourceFile]) -> tuple[Sample, int]:
-    """One row, scaled down to ``max_side_px`` where it is larger, and the number of objects that were too small.
+def make_sample(
+    case: Case, picture: Picture, card: Card, limits: IngestParams, files: list[SourceFile]
+) -> tuple[Sample | None, Counter[str]]:
+    """One row, scaled down to ``max_side_px`` where it is larger, and what is counted of it; None when it is left out on purpose.
 
     Raises:
         Fault: no object of ``min_object_px`` pixels is left.
     """
+    policy = empty_policy(case, card)
+    if not picture.objects and policy == "drop":
+        return None, Counter({EMPTY_DROPPED: 1})
     height, width = picture.pixels.shape[:2]
-    size = scale_of(width, height, limits.max_side_px)
+    pixels, size = _scaled(picture, limits)
     scaled = size != (width, height)
     masks = [item.resized((height, width), size) if scaled else item for item in picture.objects]
-    kept = [item for item in masks if item.area_px >= limits.min_object_px]
-    if not kept:
+    sieved = sieve(masks, (size[1], size[0]), limits)
+    if masks and not sieved.kept and sieved.dropped.keys() - {SMALL}:
+        return None, sieved.dropped + Counter({NOTHING_LEFT: 1})
+    if not sieved.kept and (masks or policy == "fault"):
         cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
         raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
-    too_small = {item.label for item in masks if item.area_px < limits.min_object_px}
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
-    flags = {*picture.flags, *(["scaled_down"] if scaled else []), *([SMALL_OBJECTS] if too_small else [])}
+    own = [*picture.flags, *picture_flags(pixels, sieved.kept), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
     sample = Sample(
         sample_id=f"{card.name}/{case.case_id}/{picture.view}",
         dataset=card.name,
@@ -85,20 +98,28 @@ def make_sample(case: Case, picture: Picture, card: Card, limits: IngestParams, 
         body_part=card.body_part,
         plane=picture.plane,
         slice_index=picture.slice_index,
-        image=png_bytes(resize_pixels(picture.pixels, size) if scaled else picture.pixels),
+        image=png_bytes(pixels),
         width=size[0],
         height=size[1],
         spacing_mm=_scaled_spacing(picture.spacing_mm, height / size[1], width / size[0]),
         image_left_is=picture.image_left_is,
         midline_in_view=card.midline_in_view,
         transform=json.dumps(transform, sort_keys=True),
-        objects=_numbered(kept, (size[1], size[0])),
-        annotated_labels=sorted(set(card.annotated_labels) - set(picture.incomplete) - too_small),
+        objects=_numbered(sieved.kept, (size[1], size[0])),
+        annotated_labels=sorted(set(card.annotated_labels) - set(picture.incomplete) - sieved.labels),
         source_files=files,
         licence=case.licence,
-        flags=sorted(flags),
+        flags=sorted({*own, *sieved.dropped}),
+        source_split=case.split,
     )
-    return sample, len(masks) - len(kept)
+    return sample, Counter(set(own)) + sieved.dropped
+
+
+def _scaled(picture: Picture, limits: IngestParams) -> tuple[np.ndarray, tuple[int, int]]:
+    """The pixels as they are stored, and their (width, height)."""
+    height, width = picture.pixels.shape[:2]
+    size = scale_of(width, height, limits.max_side_px)
+    return (picture.pixels if size == (width, height) else resize_pixels(picture.pixels, size)), size
 
 
 def patient_id(card: Card, patient: str) -> str:

@@ -45,7 +45,7 @@ def test_the_stage_writes_samples_errors_and_every_figure(workplace: Path) -> No
         "objects": 3,
         "labels": {"heart": 1, "lung opacity": 2},
         "errors": {"unreadable_image": 1},
-        "flags": {"duplicate_images": 0, "unmatched_files": 1},
+        "flags": {"duplicate_images": 0, "near_duplicate_images": 0, "unmatched_files": 1},
         "privacy": {"private_key": 0, "public_key": 1, "dropped": {}},
     }
     (sample,) = read_table("data/samples/tiny/samples", Sample)

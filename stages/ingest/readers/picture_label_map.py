@@ -21,12 +21,16 @@ class PictureLabelMap:
 
     def read(self, case: Case, source: Source) -> Reading:
         """Decode the pair; codes that the card does not know are a fault."""
-        if len(case.masks) != 1:
+        if len(case.masks) > 1:
             raise Fault(
                 "several_masks", case.image, f"{len(case.masks)} label maps fit this image, expected one: narrow the card's mask pattern"
             )
-        path = case.masks[0].path
         pixels, transform, flags = to_8bit(open_picture(source.root, case.image, source.limits.max_pixels), case.image)
+        if not case.masks:  # the card's unmasked_images says that nothing is there
+            return Reading(
+                [Picture(case.view, pixels, case.spacing_mm, source.card.image_left_is, source.card.plane, None, transform, [], flags=flags)], []
+            )
+        path = case.masks[0].path
         codes, names = read_label_map(source.root, path, source.limits.max_pixels)
         if codes.shape != pixels.shape[:2]:
             raise Fault(

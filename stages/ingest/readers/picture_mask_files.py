@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, Place, tie_by_name
+from stages.ingest.files import Case, Found, MaskFile, Place, empty_policy, tie_by_name
 from stages.ingest.objects import ObjectMask, labels_of, unite_semantic
 from stages.ingest.pictures import open_picture, read_mask, to_8bit
 from stages.ingest.readers.base import Picture, Reading, Source
@@ -34,7 +34,7 @@ def read_with_masks(case: Case, source: Source) -> Reading:
 
     A mask that is faulty withdraws its label from the picture, since neither its presence nor its absence can be
     claimed any more; after an empty or missing mask the label's other objects stay, but it no longer counts as
-    completely annotated.
+    completely annotated (unless the card's ``empty_images`` says that it means: nothing there).
 
     Raises:
         Fault: the picture is unusable, a label is unknown, or no mask is left.
@@ -52,6 +52,8 @@ def read_with_masks(case: Case, source: Source) -> Reading:
         try:
             mask, mask_flags = _read_placed(mask_file, source, pixels.shape[:2])
         except Fault as fault:
+            if fault.kind == "empty_mask" and card.empty_images != "fault":
+                continue  # the card says that an empty mask means: nothing there
             faults.append(fault)
             incomplete.update(labels)
             withdrawn.update(labels if fault.kind not in _NOTHING_LOST else ())
@@ -59,7 +61,7 @@ def read_with_masks(case: Case, source: Source) -> Reading:
         flags += mask_flags
         objects += [ObjectMask(label, mask_file.source, card.labels[label].semantic, mask) for label in labels]
     kept = unite_semantic([item for item in objects if item.label not in withdrawn])
-    if not kept:
+    if not kept and (faults or empty_policy(case, card) == "fault"):
         causes = "; ".join(f"{fault.kind}: {fault.file}: {fault.cause}" for fault in faults[:3])
         raise Fault("no_object", case.image, f"no usable mask is left ({causes or 'all its labels are ignored by the card'})")
     picture = Picture(case.view, pixels, case.spacing_mm, card.image_left_is, card.plane, None, transform, kept, sorted(incomplete), flags)
