@@ -24,11 +24,13 @@ class StageError(RuntimeError):
     """The stage cannot go on; the message says what to do."""
 
 
-def run_stage(name: str, body: Callable[[Params], dict[str, Any] | None], metrics: str | None = None) -> None:
+def run_stage(
+    name: str, body: Callable[[Params], dict[str, Any] | None], metrics: str | None = None, artifacts: Sequence[Path] = ()
+) -> None:
     """Run a stage's body with checked parameters, write its metrics file and mirror it to the tracker.
 
     ``body`` returns nested metrics (finite numbers only) or None. ``metrics`` is the file's path, by default
-    ``metrics/<name>.json``. Known errors end the process with one readable message and status 1.
+    ``metrics/<name>.json``; ``artifacts`` are files that the tracker gets too. Known errors end the process with one readable message and status 1.
     """
     from stages.core import tracking
 
@@ -42,7 +44,7 @@ def run_stage(name: str, body: Callable[[Params], dict[str, Any] | None], metric
     except (ParamError, StageError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         print(f"\n{name}: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    tracking.log_stage(name, figures or {}, params)
+    tracking.log_stage(name, figures or {}, params, artifacts)
 
 
 def seed_for(seed: int, *ids: object) -> int:

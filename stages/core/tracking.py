@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,9 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def log_stage(stage: str, figures: dict[str, Any], params: Params) -> None:
+def log_stage(stage: str, figures: dict[str, Any], params: Params, artifacts: Sequence[Path] = ()) -> None:
     """Record a finished stage as a child run of its experiment's parent run."""
-    _guarded(lambda client, experiment: _log_child(client, experiment, stage, figures, params))
+    _guarded(lambda client, experiment: _log_child(client, experiment, stage, figures, params, artifacts))
 
 
 def mirror(figures_by_file: dict[str, dict[str, Any]], params: Params, artifact: Path | None = None) -> None:
@@ -123,12 +124,16 @@ def _parent(client: MlflowClient, experiment: str, params: Params) -> str:
         return client.create_run(experiment, tags={**tags, "medground.role": "experiment"}, run_name=name).info.run_id
 
 
-def _log_child(client: MlflowClient, experiment: str, stage: str, figures: dict[str, Any], params: Params) -> None:
+def _log_child(
+    client: MlflowClient, experiment: str, stage: str, figures: dict[str, Any], params: Params, artifacts: Sequence[Path]
+) -> None:
     parent = _parent(client, experiment, params)
     tags = {**_tags(), "mlflow.parentRunId": parent, "dvc.stage": os.environ.get("DVC_STAGE", stage), "medground.role": "stage"}
     run = client.create_run(experiment, tags=tags, run_name=tags["dvc.stage"]).info.run_id
     block = to_row(params).get(stage.split("/")[0].split("@")[0], {})
     _log_batch(client, run, flatten(figures), {"seed": params.seed, **flatten(block, stage.split("/")[0])})
+    for artifact in artifacts:
+        client.log_artifact(run, str(artifact))
     client.set_terminated(run)
 
 

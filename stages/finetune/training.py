@@ -25,7 +25,8 @@ from stages.vlm.adapters import AdapterCard, write_adapter_card
 from stages.vlm.card import Base, weights_hash
 from stages.vlm.codecs import LOCATION_TOKENS
 from stages.vlm.cpu import use_lean_attention
-from stages.vlm.families import PromptTokens, find_family, load_model, load_processor
+from stages.vlm.families import PromptTokens, find_family
+from stages.vlm.loading import load_model, load_processor
 from stages.vlm.losses import LocationLoss
 from stages.vlm.packing import answer_logits
 

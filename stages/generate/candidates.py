@@ -11,9 +11,10 @@ from stages.core.claims import DIRECTIONS, FALSE, TRUE, Claim, Scene, Thresholds
 from stages.knowledge.labels import Label
 from stages.knowledge.labels import label as label_of
 
-# Kinds whose outline and brightness are worth a word: "the elongated left lung" says nothing to a reader.
-_WITH_SHAPE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
-_WITH_APPEARANCE = frozenset({"lesion", "finding", "nerve", "vessel", "cell", "cell_part"})
+# Kinds whose outline and brightness are worth a word: "the elongated left lung" says nothing to a reader. A nerve or
+# vessel is told by its looks where it is one of several, and not where its name singles it out.
+_WITH_LOOKS = frozenset({"lesion", "finding", "cell", "cell_part"})
+_WITH_LOOKS_AMONG_SEVERAL = frozenset({"nerve", "vessel"})
 _DISEASE = frozenset({"lesion", "finding"})
 # What comes and goes is no landmark for what is always there.
 _NO_LANDMARK = _DISEASE | {"device"}
@@ -73,12 +74,15 @@ def filter_claims(scene: Scene, label: Label) -> list[Claim]:
         claims += [Claim("image_side", side) for side in ("left", "right")]
     if scene.image_left_is is not None and label.side is None and not midline:
         claims += [Claim("patient_side", side) for side in ("left", "right")]
-    if label.kind in _WITH_SHAPE and label.expect is None:
+    if _looks_tell(label):
         claims += [Claim("shape", shape) for shape in ("round", "elongated", "irregular")]
-    if label.kind in _WITH_APPEARANCE and label.expect is None:
         claims += [Claim("appearance", look) for look in ("bright", "dark")]
     claims += [Claim("border", edge) for edge in ("left", "right", "top", "bottom")]
     return claims + _relations(scene, label)
+
+
+def _looks_tell(label: Label) -> bool:
+    return label.expect is None and (label.kind in _WITH_LOOKS or (label.kind in _WITH_LOOKS_AMONG_SEVERAL and label.several))
 
 
 def _relations(scene: Scene, label: Label) -> list[Claim]:
@@ -94,7 +98,7 @@ def _relations(scene: Scene, label: Label) -> list[Claim]:
         if name == label.name or names.count(name) != 1 or (other.kind in _NO_LANDMARK and label.kind not in _NO_LANDMARK):
             continue
         around = name in (label.inside or []) or (label.kind in _DISEASE and other.side is not None and scene.modality == "X-ray")
-        sided = other.side is not None or label.side is not None
+        sided = other.says_side or label.says_side
         values = [value for value in DIRECTIONS if not around and not (sided and value in ("left_of", "right_of"))]
         values += ["inside"] if name in (label.inside or []) else []
         values += ["touching"] if _contact_tells(scene, label, other) else []

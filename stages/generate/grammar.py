@@ -7,22 +7,26 @@ import hashlib
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from stages.core.claims import KINDS, Claim, Scene, Thresholds, margins
-from stages.core.params import GenerateParams
-from stages.core.records import Query, Writer
-from stages.core.stage import seed_for
+from stages.core.parallel import ordered_map
+from stages.core.params import GenerateParams, Params
+from stages.core.records import ItemError, Query, Writer
+from stages.core.stage import seed_for, worker_count
 from stages.generate import several
 from stages.generate.candidates import group_of
+from stages.generate.difficulty import difficulty
 from stages.generate.draft import Draft
 from stages.generate.realise import realise
 from stages.generate.single import describe, single_out
 from stages.knowledge import words
-from stages.knowledge.labels import label
+from stages.knowledge.labels import UnknownLabelError, label
+from stages.knowledge.words import UnknownModalityError
 
 # An image with few objects gets few queries: what can be said of one object is soon said.
 _PER_ANCHOR, _PER_IMAGE = 2, 2
@@ -38,6 +42,28 @@ def write_scene(scene: Scene, params: GenerateParams, seed: int) -> Draft:
         UnknownLabelError, UnknownModalityError: the vocabulary lacks a label or the modality of the scene.
     """
     return _SceneWriter(scene, params, seed).write()
+
+
+class GrammarWriter:
+    """The embedded writer: scenes over processes, no pictures, no cost."""
+
+    def check(self, params: Params) -> None:
+        """Nothing can be wrong that the stage has not checked."""
+
+    def write(self, scenes: Sequence[Scene], params: Params) -> list[Draft]:
+        """Drafts of all scenes; see ``writers.QueryWriter``."""
+        work = functools.partial(draft_or_error, params=params.generate, seed=params.seed)
+        return ordered_map(work, scenes, worker_count(params), "generate")
+
+
+def draft_or_error(scene: Scene, params: GenerateParams, seed: int) -> Draft:
+    """The draft of a scene; words that the knowledge lacks are its error."""
+    try:
+        return write_scene(scene, params, seed)
+    except UnknownLabelError as error:
+        return Draft([], Counter(), [ItemError(scene.sample_id, "generate", "unknown_label", "", str(error))])
+    except UnknownModalityError as error:
+        return Draft([], Counter(), [ItemError(scene.sample_id, "generate", "unknown_modality", "", str(error))])
 
 
 @functools.cache
@@ -158,9 +184,8 @@ class _SceneWriter:
         query_id = f"{owner}~{self.numbers[owner]}"
         self.numbers[owner] += 1
         json_claims = [claim.to_json() for claim in claims]
-        self.queries.append(
-            Query(query_id, self.scene.sample_id, anchor_ids, text, claims[0].value, kind, json_claims, style, self.writer)
-        )
+        needed = difficulty(self.scene, tuple(anchor_ids), tuple(claims))
+        self.queries.append(Query(query_id, self.scene.sample_id, anchor_ids, text, claims[0].value, kind, json_claims, style, self.writer, needed))
 
     def _of_two(self, claims: list[Claim]) -> bool:
         """Whether exactly two anchors satisfy the claims apart from ranks: then one is the larger, not the largest."""

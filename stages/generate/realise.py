@@ -92,7 +92,9 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
     text = _noun(entries, several, any(claim.kind == "rank" for claim in claims), rng)
     plural = several or " and " in text
     rest = _with_quadrant([claim for claim in claims[1:] if claim.kind != "count"], rng)
-    wordings = {claim: _wording(claim, modality, text, entries[0].kind in _INDEFINITE, of_two, rng) for claim in rest}
+    # "A nodule", but "the optic chiasm": an article that leaves others open fits only where there may be others.
+    indefinite = entries[0].kind in _INDEFINITE and entries[0].several
+    wordings = {claim: _wording(claim, modality, text, indefinite, of_two, rng) for claim in rest}
     for claim in _in_order(rest, (*_ADJECTIVES, "rank")):
         if claim.kind == "rank" or wordings[claim].endswith("~"):
             text = wordings.pop(claim).replace("~", text)
@@ -100,7 +102,7 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
     for place, wording in enumerate(behind):
         text = (", " if place else " ").join((text, wording.removeprefix("~ ")))
     relative = any(claim.kind == "rank" or claim.value == "nearest" for claim in rest)
-    definite = relative or len(entries) > 1 or entries[0].kind not in _INDEFINITE
+    definite = relative or len(entries) > 1 or not indefinite
     # Beside a side of the patient no bracket is about left or right: "the lowest opacity on the patient's left" is clear.
     of_patient = any(claim.kind == "patient_side" for claim in rest)
     at_edge = any(claim.kind == "border" for claim in rest)

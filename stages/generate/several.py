@@ -66,11 +66,7 @@ def _whole(group: Group, rng: Random) -> list[Claim] | None:
 def _filtered(group: Group, rng: Random) -> list[Claim] | None:
     """The label and one claim that some of the group satisfy and the others do not, nothing between."""
     n = int(group.members.sum())
-    chosen = [
-        candidate
-        for candidate in group.candidates
-        if 2 <= (group.members & candidate.certain).sum() == (group.members & candidate.possible).sum() < n
-    ]
+    chosen = [candidate for candidate in group.candidates if 2 <= (group.members & candidate.certain).sum() == (group.members & candidate.possible).sum() < n]
     if not chosen:
         return None
     pick: Candidate = rng.choice(chosen)

@@ -58,7 +58,8 @@ def predict(params: Params, contender: str, split: str, out: Path) -> None:
     from stages.vlm.adapters import load_contender
     from stages.vlm.card import load_base
     from stages.vlm.cpu import use_one_core
-    from stages.vlm.families import find_family, load_processor
+    from stages.vlm.families import find_family
+    from stages.vlm.loading import load_processor
 
     require(params.predict.batch_size > 0, "predict:batch_size", "at least 1", params.predict.batch_size)
     require(params.predict.max_boxes > 0, "predict:max_boxes", "at least 1", params.predict.max_boxes)
@@ -116,7 +117,8 @@ def _answer_one(arguments: argparse.Namespace) -> None:
     from stages.predict.overlay import draw_boxes
     from stages.vlm.adapters import load_contender
     from stages.vlm.card import load_base
-    from stages.vlm.families import find_family, load_processor
+    from stages.vlm.families import find_family
+    from stages.vlm.loading import load_processor
 
     try:
         params = load_params()

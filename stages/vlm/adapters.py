@@ -9,7 +9,7 @@ from typing import Any
 
 from stages.core.stage import StageError
 from stages.vlm.card import Base, weights_hash
-from stages.vlm.families import load_model
+from stages.vlm.loading import load_model
 
 CARD = "adapter_card.json"
 

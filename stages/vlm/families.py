@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stages.vlm.codecs import CODECS, BoxCodec
@@ -42,22 +41,6 @@ def find_family(name: str) -> Family:
     if name not in FAMILIES:
         raise ValueError(f"unknown model family {name!r}; known: {', '.join(sorted(FAMILIES))}")
     return FAMILIES[name]
-
-
-def load_processor(path: Path | str, revision: str | None = None) -> Any:
-    """AutoProcessor of a local folder or a hub id."""
-    from transformers import AutoProcessor
-
-    # The torchvision backend has no Lanczos filter: one backend everywhere, or the same image gives other pixels.
-    return AutoProcessor.from_pretrained(str(path), revision=revision or "main", backend="pil")
-
-
-def load_model(path: Path | str, revision: str | None = None) -> Any:
-    """AutoModelForImageTextToText of a local folder or a hub id, in float32, in evaluation mode."""
-    import torch
-    from transformers import AutoModelForImageTextToText
-
-    return AutoModelForImageTextToText.from_pretrained(str(path), revision=revision or "main", dtype=torch.float32).eval()
 
 
 def prompt_text(family: Family, processor: Any, expression: str) -> str:

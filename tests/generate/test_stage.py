@@ -23,7 +23,7 @@ MODALITIES = {"one": "endoscopy", "two": "microscopy"}
 
 
 def _params(workers: int = 1, datasets: tuple[str, ...] = ("one", "two"), **changes) -> Params:
-    chosen = GenerateParams(**{**dataclasses.asdict(GenerateParams("grammar", 10, 0.12, 0.06, 0.08, 3, 0.05)), **changes})
+    chosen = GenerateParams(**{**dataclasses.asdict(GenerateParams("grammar", 10, 0.12, 0.06, 0.08, 3, 3, "contour", 512, 1, 0.05)), **changes})
     others = {field.name: None for field in dataclasses.fields(Params)}
     sources = {name: DatasetParams("card.yaml", "raw") for name in datasets}
     return Params(**{**others, "seed": 7, "datasets": sources, "engine": EngineParams(workers), "generate": chosen})
@@ -129,5 +129,5 @@ def test_metrics_are_finite_without_any_query(tables: Path):
     from stages.generate.draft import Usage
     from stages.generate.figures import figures
 
-    empty = figures([], {"one": 0}, Counter(), [], Usage())
+    empty = figures([], {"one": 0}, {}, Counter(), [], Usage())
     assert empty["mean_words"] == empty["distinct_3"] == 0 and json.dumps(empty, allow_nan=False)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from stages.predict.generation import Answer, Ask, answer_all, box_scores
 from stages.predict.overlay import draw_boxes
-from stages.vlm.families import FAMILIES, load_model, load_processor
+from stages.vlm.families import FAMILIES
+from stages.vlm.loading import load_model, load_processor
 from tests.vlm.tiny import save_tiny_base
 
 ASKS = [

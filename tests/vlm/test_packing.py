@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.vlm.families import FAMILIES, PromptTokens, load_model, load_processor, prompt_text
+from stages.vlm.families import FAMILIES, PromptTokens, prompt_text
+from stages.vlm.loading import load_model, load_processor
 from stages.vlm.packing import IGNORE, answer_logits, attention_of, pack_rows
 from tests.vlm.tiny import save_tiny_base
 
