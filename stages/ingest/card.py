@@ -15,21 +15,32 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from stages.core.params import ParamError, build, read_yaml
-from stages.ingest.blocks import CropTable, FilePatterns, ImageTable, Intensity, LabelSource, SlicePolicy
+from stages.ingest.blocks import (
+    Arrays,
+    ContourText,
+    CropTable,
+    FilePatterns,
+    ImageTable,
+    Intensity,
+    LabelMe,
+    LabelSource,
+    PictureFiles,
+    Polygons,
+    RunLengths,
+    SlicePolicy,
+)
 from stages.knowledge.labels import UnknownLabelError, label
 
 MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "dermoscopy", "fundus")
 IMAGE_LEFT = ("patient_right", "patient_left", None)
 PLANES = ("axial", "coronal", "sagittal", None)
 VERIFIED_ON = ("real", "miniature", "phantom")
-INTENSITIES = ("stored", "window", "percentiles")
+INTENSITIES = ("stored", "window", "percentiles", "header")
 # What becomes of a picture in which nothing is marked: an error, left out with a count, or kept as an example of absence.
 EMPTY = ("fault", "drop", "keep")
 SPLITS = ("train", "val", "test")
 # Source name of the masks of a set whose file names carry no {label}.
 UNNAMED_MASK = "mask"
-# Facts that may be unknown, but not silently.
-_FACTS = ("version", "licence", "citation")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 # An SPDX id, an expression of such ids, or a LicenseRef- for terms that have none.
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*")
@@ -42,10 +53,10 @@ class Card:
     name: Annotated[str, "Key under `datasets` in params.yaml, and name of the card's file; lower-case letters, digits, underscores."]
     title: Annotated[str, "What the set is, in a line."]
     url: Annotated[str, "Where the data comes from."]
-    version: Annotated[str | None, "Release, commit or date of the files."]
-    licence: Annotated[str | None, "SPDX id (CC-BY-4.0), or LicenseRef-NAME for terms that have none; goes with every sample."]
-    licence_limits: Annotated[str, "The limits of the licence in words."]
-    citation: Annotated[str | None, "What to cite."]
+    version: Annotated[str | None, "Release, commit or date of the files; null with a word in `notes`, or where the card was tried on a miniature only."]
+    licence: Annotated[str | None, "SPDX id (CC-BY-4.0), or LicenseRef-NAME for terms that have none, null when unknown; goes with every sample."]
+    licence_limits: Annotated[str, "The limits of the licence in words, or why it is not known."]
+    citation: Annotated[str | None, "What to cite; null with a word in `notes`."]
     verified_on: Annotated[str, "What the card was tried on: files of the set, a tiny tree in its layout, or a phantom.", VERIFIED_ON]
     modality: Annotated[str, "How the pictures were taken.", MODALITIES]
     body_part: Annotated[str, "What they show, in a word: abdomen, chest, skin."]
@@ -82,8 +93,14 @@ class Card:
     deidentified: Annotated[bool, "The source was published without identifying fields, although its files do not say so."] = False
     crops: CropTable | None = None
     image_table: ImageTable | None = None
+    pictures: PictureFiles | None = None
+    polygons: Polygons | None = None
+    labelme: LabelMe | None = None
+    contours: ContourText | None = None
+    run_lengths: RunLengths | None = None
+    arrays: Arrays | None = None
     midline_in_view: Annotated[bool, "False for a crop beside the patient's middle, so that its halves are not the patient's sides."] = True
-    notes: Annotated[str, "What a user should know; also why version, licence or citation is null."] = ""
+    notes: Annotated[str, "What a user should know; also why version or citation is null."] = ""
 
     def canonical_of(self) -> dict[str, list[str]]:
         """Source name (as text) -> the canonical labels that it belongs to; ignored sources have none."""
@@ -123,11 +140,14 @@ def _check_facts(card: Card, where: str) -> None:
     """Name, licence, and that what is not known is explained."""
     _expect(bool(_NAME.fullmatch(card.name)), f"{where}:name", "lower-case letters, digits and underscores", card.name)
     if card.licence is not None:
-        expected = "an SPDX id such as CC-BY-4.0, LicenseRef-NAME for other terms, or null with a word in notes"
+        expected = "an SPDX id such as CC-BY-4.0, LicenseRef-NAME for other terms, or null with a word in licence_limits"
         _expect(bool(_SPDX.fullmatch(card.licence)), f"{where}:licence", expected, card.licence)
-    for key in _FACTS:
-        explained = getattr(card, key) is not None or key in card.notes.lower()
-        _expect(explained, f"{where}:{key}", f"a value, or a word in `notes` why the {key} is null", None)
+    _expect(card.licence is not None or bool(card.licence_limits), f"{where}:licence_limits", "a word why the licence is null", "")
+    # Where no file was seen there is no version to state.
+    told = card.version is not None or card.verified_on == "miniature" or "version" in card.notes.lower()
+    _expect(told, f"{where}:version", "a value, or a word in `notes` why the version is null", None)
+    told = card.citation is not None or "citation" in card.notes.lower()
+    _expect(told, f"{where}:citation", "a value, or a word in `notes` why the citation is null", None)
 
 
 def _check_labels(card: Card, where: str) -> None:
@@ -149,7 +169,7 @@ def _check_labels(card: Card, where: str) -> None:
 def _check_intensity(rule: Intensity, where: str) -> None:
     _expect(rule.kind in INTENSITIES, f"{where}:kind", f"one of {', '.join(INTENSITIES)}", rule.kind)
     by_preset = rule.kind == "window" and rule.preset is not None
-    needed = () if by_preset else {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": ()}[rule.kind]
+    needed = () if by_preset else {"window": ("level", "width"), "percentiles": ("low", "high"), "stored": (), "header": ()}[rule.kind]
     allowed = {*needed, "preset"} if rule.kind == "window" else set(needed)
     for key in needed:
         _expect(getattr(rule, key) is not None, f"{where}:{key}", "a number", None)
