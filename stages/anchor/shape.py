@@ -1,16 +1,16 @@
-"""Shape of a mask from its crop: area, moments, hull, Feret diameter, Crofton perimeter.
+"""Shape of every object as a record: what ``measure`` found, and None where the quantity has no meaning.
 
-Every pixel counts as a unit square, so moments carry the square's own 1/12 and a hull runs through pixel corners.
-All of it is measured on the image's pixel grid, as it is seen; only ``feret_mm`` uses the spacing.
+All of it is measured on the image's pixel grid, as it is seen; only names in ``_mm`` use the spacing.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import cv2
 import numpy as np
 
+from stages.core.claims import Thresholds
 from stages.core.records import Shape
 
 # Below these areas the pixel grid, and not the object, decides the value.
@@ -18,89 +18,56 @@ MIN_AREA_FOR_AXES_PX = 12
 MIN_AREA_FOR_CIRCULARITY_PX = 30
 # Rounder than this, the direction of the long axis is noise.
 MIN_ELONGATION_FOR_ORIENTATION = 1.15
-_DIGITS = 4
+DIGITS = 4
 
 
-def centroid_xy(mask: np.ndarray) -> tuple[float, float]:
-    """Centroid (x, y) of a boolean crop (height, width) in the crop's pixel-edge space: pixel centre = index + 0.5."""
-    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
-    return moments["m10"] / moments["m00"] + 0.5, moments["m01"] / moments["m00"] + 0.5
+def shapes_of(measures: np.ndarray, t: Thresholds) -> list[Shape]:
+    """Shapes of the objects of ``measures`` (n,) of ``measure.FIELDS``, in their order.
 
-
-def shape_of(mask: np.ndarray) -> Shape:
-    """Shape of a boolean crop (height, width) with at least one pixel; None where the object is too small to tell.
-
-    Axes are those of the ellipse with the same second moments, orientation is counter-clockwise from the +x axis
-    as seen on the screen, in [0, 180). Elongation is major / minor, None below 12 px or for a one pixel thin line.
-    Circularity is 4 pi A / P^2 with the Crofton perimeter (inner boundaries count), at most 1, None below 30 px.
+    Sizes are always there, in millimetres with a spacing. Axes' ratio, eccentricity, hull, perimeter and hollowness are
+    None below 12 px, circularity below 30 px, the elongation of a line one pixel wide, and the orientation of an
+    object whose axes differ by less than 15 %.
     """
-    area = int(np.count_nonzero(mask))
-    large, small, angle_deg = _principal_moments(mask)
-    major, minor = 4 * math.sqrt(large), 4 * math.sqrt(small)
-    thin = small - 1 / 12 < 1e-9
-    elongation = None if area < MIN_AREA_FOR_AXES_PX or thin else major / minor
-    oriented = area >= MIN_AREA_FOR_AXES_PX and major / minor >= MIN_ELONGATION_FOR_ORIENTATION
+    rows = [dict(zip(measures.dtype.names, row, strict=True)) for row in measures.tolist()]
+    return [_shape(row, t) for row in rows]
+
+
+def _shape(row: dict[str, Any], t: Thresholds) -> Shape:
+    large = row["area_px"] >= MIN_AREA_FOR_AXES_PX
+    oriented = large and row["major_axis_px"] / row["minor_axis_px"] >= MIN_ELONGATION_FOR_ORIENTATION
     return Shape(
-        equivalent_diameter_px=round(math.sqrt(4 * area / math.pi), _DIGITS),
-        major_axis_px=round(major, _DIGITS),
-        minor_axis_px=round(minor, _DIGITS),
-        orientation_deg=_half_turn(angle_deg) if oriented else None,
-        elongation=None if elongation is None else round(elongation, _DIGITS),
-        eccentricity=None if area < MIN_AREA_FOR_AXES_PX else round(math.sqrt(max(0.0, 1 - small / large)), _DIGITS),
-        solidity=None if area < MIN_AREA_FOR_AXES_PX else round(solidity(mask), _DIGITS),
-        circularity=None if area < MIN_AREA_FOR_CIRCULARITY_PX else round(circularity(mask), _DIGITS),
+        equivalent_diameter_px=round(row["equivalent_diameter_px"], DIGITS),
+        major_axis_px=round(row["major_axis_px"], DIGITS),
+        minor_axis_px=round(row["minor_axis_px"], DIGITS),
+        orientation_deg=_half_turn(row["orientation_deg"]) if oriented else None,
+        elongation=rounded(row["elongation"]) if large else None,
+        eccentricity=rounded(row["eccentricity"]) if large else None,
+        solidity=rounded(row["solidity"]) if large else None,
+        circularity=rounded(row["circularity"]) if row["area_px"] >= MIN_AREA_FOR_CIRCULARITY_PX else None,
+        feret_max_px=round(row["feret_max_px"], DIGITS),
+        feret_min_px=round(row["feret_min_px"], DIGITS),
+        feret_min_mm=rounded(row["feret_min_mm"]),
+        equivalent_diameter_mm=rounded(row["equivalent_diameter_mm"]),
+        perimeter_px=rounded(row["perimeter_px"]) if large else None,
+        perimeter_mm=rounded(row["perimeter_mm"]) if large else None,
+        convexity=rounded(row["convexity"]) if large else None,
+        enclosed_share=rounded(row["enclosed_share"]) if large else None,
+        hollow=_hollow(row["enclosed_share"], t) if large else None,
     )
+
+
+def rounded(value: float) -> float | None:
+    """The value as tables hold it; None for NaN."""
+    return None if math.isnan(value) else round(value, DIGITS)
 
 
 def _half_turn(angle_deg: float) -> float:
     """The angle in [0, 180), also after rounding."""
-    return round(angle_deg % 180.0, _DIGITS) % 180.0
+    return round(angle_deg % 180.0, DIGITS) % 180.0
 
 
-def _principal_moments(mask: np.ndarray) -> tuple[float, float, float]:
-    """Larger and smaller principal second moment (px^2) and the major axis's angle in degrees, y pointing up."""
-    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
-    xx = moments["mu20"] / moments["m00"] + 1 / 12
-    yy = moments["mu02"] / moments["m00"] + 1 / 12
-    xy = -moments["mu11"] / moments["m00"]  # rows grow downwards, the screen's y upwards
-    spread = math.hypot((xx - yy) / 2, xy)
-    mean = (xx + yy) / 2
-    return mean + spread, max(mean - spread, 1 / 12), math.degrees(0.5 * math.atan2(2 * xy, xx - yy))
-
-
-def hull_corners(mask: np.ndarray) -> np.ndarray:
-    """Convex hull (n, 2) of the pixel corners, as (x, y) in the crop's pixel-edge space; from the extremes of each row."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    first = mask[rows].argmax(axis=1)
-    last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    x = np.concatenate([first, first, last, last])
-    y = np.concatenate([rows, rows + 1, rows, rows + 1])
-    return cv2.convexHull(np.stack([x, y], axis=1).astype(np.int32)).reshape(-1, 2)
-
-
-def solidity(mask: np.ndarray) -> float:
-    """Area over the area of the hull through pixel corners; in (0, 1], 1 for a rectangle."""
-    return float(np.count_nonzero(mask)) / cv2.contourArea(hull_corners(mask))
-
-
-def perimeter_px(mask: np.ndarray) -> float:
-    """Crofton perimeter with four directions: pi/8 of the boundary crossings, diagonal ones weighted by 1/sqrt(2).
-
-    Cauchy-Crofton formula, discretised as in Legland et al. 2007 (Image Anal Stereol 26:83).
-    """
-    padded = np.pad(mask.view(np.uint8), 1)
-    straight = np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1])
-    diagonal = np.count_nonzero(padded[1:, 1:] != padded[:-1, :-1]) + np.count_nonzero(padded[1:, :-1] != padded[:-1, 1:])
-    return math.pi / 8 * (float(straight) + float(diagonal) / math.sqrt(2))
-
-
-def circularity(mask: np.ndarray) -> float:
-    """4 pi A / P^2, at most 1 (a small digital disc can come out above)."""
-    return min(1.0, 4 * math.pi * float(np.count_nonzero(mask)) / perimeter_px(mask) ** 2)
-
-
-def feret_mm(mask: np.ndarray, spacing_mm: list[float]) -> float:
-    """Largest distance between two pixel corners in millimetres; ``spacing_mm`` is [row, column]."""
-    points = hull_corners(mask) * np.array([spacing_mm[1], spacing_mm[0]])
-    offsets = points[:, None, :] - points[None, :, :]
-    return float(np.sqrt((offsets**2).sum(axis=2).max()))
+def _hollow(enclosed_share: float, t: Thresholds) -> bool | None:
+    """Hollow or solid, None within the margin of the threshold (``knowledge/words.yaml``)."""
+    if abs(enclosed_share - t.hollow) < t.hollow_margin:
+        return None
+    return enclosed_share > t.hollow

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from stages.anchor.derive import derive
 from tests.anchor.scenes import PARAMS, disc, rectangle, sample_of
@@ -22,6 +23,9 @@ def test_a_bright_disc_on_grey_has_its_own_contrast() -> None:
     (look,) = _look([("liver lesion", mask)], image)
     assert (look.mean, look.std, look.ring_mean, look.ring_std, look.contrast) == (100, 0, 60, 0, 40)
     assert look.contrast_to_noise is None
+    assert (look.median, look.mad, look.ring_median, look.ring_mad, look.robust_contrast) == (100, 0, 60, 0, 40)
+    assert look.robust_contrast_to_noise is None
+    assert look.texture == 0
 
 
 def test_contrast_to_noise_divides_by_the_spread_of_the_ring() -> None:
@@ -58,7 +62,41 @@ def test_a_neighbour_of_the_same_label_is_left_out_of_the_ring_and_one_of_anothe
 def test_an_object_that_fills_the_image_has_no_ring() -> None:
     (look,) = _look([("liver lesion", np.ones((20, 20), bool))], np.full((20, 20), 7, np.uint8))
     assert (look.ring_mean, look.ring_std, look.contrast, look.contrast_to_noise) == (None,) * 4
+    assert (look.ring_median, look.ring_mad, look.robust_contrast, look.robust_contrast_to_noise) == (None,) * 4
     assert look.mean == 7
+
+
+def test_one_pixel_has_a_grey_level_and_no_texture() -> None:
+    (look,) = _look([("liver lesion", rectangle(20, 20, 5, 5, 6, 6))], np.full((20, 20), 7, np.uint8))
+    assert (look.mean, look.std, look.texture) == (7, 0, None)
+
+
+def test_robust_contrast_ignores_a_few_bright_spots_in_the_ring() -> None:
+    mask = rectangle(60, 60, 20, 20, 40, 40)
+    image = np.full((60, 60), 50, np.uint8)
+    image[::2] = 54
+    image[mask] = 100
+    image[16:18, 20:40] = 255
+    (look,) = _look([("liver lesion", mask)], image)
+    assert look.contrast < 45
+    assert (look.ring_median, look.robust_contrast) == (pytest.approx(52, abs=2), pytest.approx(48, abs=2))
+    assert look.robust_contrast_to_noise == pytest.approx(look.robust_contrast / (1.4826 * look.ring_mad), abs=1e-3)
+
+
+def test_a_checkerboard_has_the_texture_of_its_step_and_stripes_half_of_it() -> None:
+    mask = rectangle(40, 40, 10, 10, 30, 30)
+    rows, columns = np.mgrid[:40, :40]
+    board, stripes = (100 + 30 * (pattern % 2) for pattern in (rows + columns, rows))
+    looks = [_look([("liver lesion", mask)], image.astype(np.uint8))[0] for image in (board, stripes)]
+    assert [look.texture for look in looks] == [30, 15]
+
+
+def test_a_wide_ring_around_an_object_in_pieces_is_the_union_of_the_rings() -> None:
+    mask = disc(80, 80, 25, 40, 6) | disc(80, 80, 55, 40, 6)
+    image = np.random.default_rng(0).integers(0, 255, (80, 80)).astype(np.uint8)
+    ring = (distance_transform_edt(~mask) <= PARAMS.ring_px) & ~mask
+    (look,) = _look([("liver lesion", mask)], image)
+    assert look.ring_mean == pytest.approx(image[ring].mean(), abs=1e-4)
 
 
 def test_colour_pictures_are_measured_as_luma() -> None:
