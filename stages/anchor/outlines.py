@@ -6,18 +6,31 @@ raster order, and ``_pointers[_pointers[i] + r]`` says where row r of mask i beg
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
+from stages.anchor.compiled import compiled
 
 
+@functools.cache
 def _kernels() -> ModuleType:
-    from stages.anchor.kernels import gaps
+    return compiled("gaps", ("gaps",), _warm)
 
-    return gaps
+
+def _warm(kernels: ModuleType) -> None:
+    """Call each entry once, on a single pixel."""
+    boxes, pixels, starts = np.array([[0, 0, 1, 1]]), np.ones(1, np.uint8), np.array([0, 1])
+    areas, *outline = kernels.boundaries(pixels, starts, boxes)
+    packed, no_pairs = (boxes, pixels, starts, *outline), np.zeros((0, 2), np.int64)
+    kernels.near_boxes(boxes, np.zeros(1, np.int64), 0.0)
+    kernels.pair_gaps(no_pairs, *packed, 1.0, 1.0)
+    kernels.nearest(*packed, np.zeros(0, np.int64))
+    kernels.fill_holes(np.zeros(1, np.int64), boxes, pixels, starts, pixels, starts, areas)
+    kernels.shared_counts(no_pairs, boxes, pixels, starts, pixels, starts)
 
 
 class Crop(Protocol):

@@ -142,7 +142,8 @@ class _SceneWriter:
 
     def _write_singles(self, wanted: int) -> None:
         """Go round the anchors in random order until enough is written or nobody has anything left to be said."""
-        order = list(range(len(self.scene.anchors)))
+        # A crowd is not "the" anything.
+        order = [index for index, anchor in enumerate(self.scene.anchors) if not anchor.crowd]
         self.rng.shuffle(order)
         order = order[:_MOST_TRIED]
         goal = len(self.queries) + wanted

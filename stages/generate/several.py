@@ -86,10 +86,10 @@ def _range(group: Group, rng: Random) -> list[Claim] | None:
 
 def bare(group: Group, rng: Random) -> tuple[list[Claim], list[str]] | None:
     """The label alone: the only object of its label, or all of them."""
-    ids = [anchor.anchor_id for anchor, member in zip(group.scene.anchors, group.members, strict=True) if member]
-    if len(ids) > MAX_TARGETS or (len(ids) > 1 and group.label.plural is None):
+    named = [anchor for anchor, member in zip(group.scene.anchors, group.members, strict=True) if member]
+    if len(named) > MAX_TARGETS or (len(named) > 1 and group.label.plural is None) or any(anchor.crowd for anchor in named):
         return None
-    return [group.claim], ids
+    return [group.claim], [anchor.anchor_id for anchor in named]
 
 
 def nothing(scene: Scene, groups: list[Group], rng: Random, t: Thresholds) -> list[Claim] | None:
