@@ -1,4 +1,4 @@
-"""Canonical labels: names, kinds, sides, containing structures. Data in ``labels.yaml``."""
+"""Canonical labels: names, kinds, sides, groups, containing structures. Data in ``labels.yaml``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from stages.core.params import build, read_yaml
 
-from stages.core.params import build
-
-SEVERAL_KINDS = frozenset({"lesion", "finding", "vessel", "nerve", "bone", "device", "cell"})
+KINDS = frozenset(
+    {"organ", "part", "tissue", "space", "vessel", "nerve", "bone", "muscle", "airway", "lesion", "finding", "device", "cell", "cell_part"}
+)
+# Kinds of which one picture may show several of one label: always, or unless the label names a single one of them.
+ALWAYS_SEVERAL = frozenset({"lesion", "finding", "device", "cell"})
+SEVERAL_UNLESS_NAMED = frozenset({"vessel", "nerve", "bone"})
+# What a lesion lies in: in "left kidney cyst" the first noun is the place.
+ANATOMY_KINDS = frozenset({"organ", "part", "tissue", "space", "vessel", "bone", "muscle", "airway"})
 
 
 class UnknownLabelError(ValueError):
@@ -31,6 +36,8 @@ class Label:
     side: str | None = None
     pair: str | None = None
     pair_plural: str | None = None
+    group: str | None = None
+    single: bool | None = None
     inside: list[str] | None = None
     expect: str | None = None
     length_mm: list[float] | None = None
@@ -39,16 +46,31 @@ class Label:
     def several(self) -> bool:
         """Whether one image may hold several objects of the label, so that a semantic mask is split into components.
 
-        A label that lies on a stated or expected place (an organ, one aorta, one vertebra of a slice) is one object.
+        ``single`` decides where it is given. A label on an expected place (an organ, one aorta, one vertebra of a slice)
+        is one object, and so is a bone, vessel or nerve that its name singles out (the left femur, the third lumbar vertebra).
         """
-        return self.kind in SEVERAL_KINDS and self.expect is None
+        if self.single is not None:
+            return not self.single
+        named = self.side is not None or self.group is not None
+        return self.expect is None and (self.kind in ALWAYS_SEVERAL or (self.kind in SEVERAL_UNLESS_NAMED and not named))
+
+    @property
+    def says_side(self) -> bool:
+        """Whether the name itself speaks of left or right, of the patient's body ("left kidney") or not ("left ventricle")."""
+        return bool({"left", "right"} & set(self.names[0].split()))
 
 
 @functools.cache
 def labels() -> dict[str, Label]:
     """All canonical labels by name."""
-    content = yaml.safe_load((Path(__file__).parent / "labels.yaml").read_text(encoding="utf-8"))
+    content = read_yaml(Path(__file__).parent / "labels.yaml", "it is part of this repository: restore it")
     return {name: build(Label, {"name": name, **fields}, f"labels.yaml:{name}") for name, fields in content.items()}
+
+
+@functools.cache
+def members(name: str) -> tuple[str, ...]:
+    """The label itself and the labels that are one of it (``group``), in the order of labels.yaml."""
+    return (name, *(entry.name for entry in labels().values() if entry.group == name))
 
 
 def label(name: str) -> Label:

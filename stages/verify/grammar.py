@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stages.core.claims import Claim
-from stages.knowledge.labels import labels
+from stages.knowledge.labels import ANATOMY_KINDS, labels
 from stages.verify.lexicon import Word
 
 SILENT = frozenset("IPHioa&@,")
@@ -120,7 +120,7 @@ def _higher_than(out: Reading, m: list[Word]) -> None:
 def _compound(out: Reading, m: list[Word]) -> None:
     """ "left lung opacity": the last noun is the thing, an organ before it says where."""
     kinds = [{labels()[name].kind for name in word.value.split("|")} for word in m]
-    if not (kinds[0] <= {"organ", "part"} and kinds[1] <= {"lesion", "finding"}):
+    if not (kinds[0] <= ANATOMY_KINDS and kinds[1] <= {"lesion", "finding"}):
         out.unread.append(m[1].text)
         _name(out, m[:1])
         return

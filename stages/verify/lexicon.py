@@ -6,10 +6,11 @@ this file (free English). Phrases are matched by spaCy's PhraseMatcher over plai
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import yaml
 
 from stages.knowledge import words
-from stages.knowledge.labels import Label, labels
+from stages.knowledge.labels import Label, labels, members
 from stages.knowledge.priors import leak_words, unsupported_words
 
 # Class characters of lexicon.yaml's sections.
@@ -72,10 +73,10 @@ def _content() -> dict[str, Any]:
 
 def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
     """(phrase, word) pairs; of two entries of one phrase the first counts."""
-    for name, known in _content()["labels"].items():
-        value = "|".join(sorted(known))
-        yield name, Word(LABEL, value, name, False)
-        yield plural_of(name), Word(LABEL, value, name, True)
+    for name, listed in _content()["labels"].items():
+        value = _any_of(label for item in listed for label in _meant(item))
+        yield from _spelled(name, Word(LABEL, value, name, False))
+        yield from _spelled(plural_of(name), Word(LABEL, value, name, True))
     yield from _label_entries()
     for word in [*unsupported_words(), *leak_words()]:
         yield word, Word(FLAGGED, word, word)
@@ -91,15 +92,38 @@ def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
 
 
 def _label_entries() -> Iterator[tuple[str, Word]]:
+    """Names of the labels; a general one ("vertebra") stands for any label of its group, and is narrowed to those of the image."""
     for entry in labels().values():
+        value = _any_of(members(entry.name))
         for number, name in enumerate(entry.names):
-            yield name, Word(LABEL, entry.name, name, False)
-            yield (entry.plural if number == 0 and entry.plural else plural_of(name)), Word(LABEL, entry.name, name, True)
+            yield from _spelled(name, Word(LABEL, value, name, False))
+            yield from _spelled(entry.plural if number == 0 and entry.plural else plural_of(name), Word(LABEL, value, name, True))
     for pair, halves in pairs().items():
         plural = next(half.pair_plural for half in halves if half.pair_plural)
-        value = "|".join(sorted(half.name for half in halves))
-        yield pair, Word(LABEL, value, pair, False)
-        yield plural, Word(LABEL, value, plural, True)
+        value = _any_of(half.name for half in halves)
+        yield from _spelled(pair, Word(LABEL, value, pair, False))
+        yield from _spelled(plural, Word(LABEL, value, plural, True))
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(set(names)))
+
+
+def _meant(item: str) -> list[str]:
+    """Labels that an entry of lexicon.yaml means: one name, "@kind", or a name with ``*``."""
+    if item.startswith("@"):
+        return [entry.name for entry in labels().values() if entry.kind == item[1:]]
+    return fnmatch.filter(labels(), item) if "*" in item else [item]
+
+
+def _spelled(phrase: str, word: Word) -> Iterator[tuple[str, Word]]:
+    """The phrase in its own spelling and, where they differ, in the American one."""
+    yield phrase, word
+    american = phrase
+    for ours, theirs in _content()["american"].items():
+        american = american.replace(ours, theirs)
+    if american != phrase:
+        yield american, word
 
 
 def pairs() -> dict[str, list[Label]]:
@@ -129,7 +153,7 @@ def plural_of(name: str) -> str:
     return _plural_word(head) + of + rest
 
 
-_LATIN = (("nucleus", "nuclei"), ("focus", "foci"), ("vertebra", "vertebrae"), ("bronchus", "bronchi"), ("thorax", "thoraces"))
+_LATIN = (("nucleus", "nuclei"), ("focus", "foci"), ("vertebra", "vertebrae"), ("bronchus", "bronchi"), ("thorax", "thoraces"), ("atrium", "atria"))
 
 
 def _plural_word(name: str) -> str:
