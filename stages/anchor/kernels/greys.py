@@ -134,12 +134,23 @@ def count_ring(
         y = max(y, np.int64(runs[low, 0]) - radius)
         while high < n and runs[high, 0] <= y + radius:
             high += 1
-        found = 0
-        for i in range(low, high):
+        i, start, stop = low, grey.shape[1], 0
+        while i < high:
             wide = reach[runs[i, 0] - y + radius]
-            found = _insert(starts, stops, found, max(runs[i, 1] - wide, 0), min(np.int64(runs[i, 2]) + wide, grey.shape[1]))
-        for i in range(found):
-            _count_free(grey, canvas, y, starts[i], stops[i], counts)
+            a, b = runs[i, 1] - wide, runs[i, 2] + wide
+            if i > low and (a > stop or b < start):
+                break
+            start, stop = min(start, a), max(stop, b)
+            i += 1
+        if i == high:  # One stretch, as in most rows of most objects.
+            _count_free(grey, canvas, y, start, stop, counts)
+        else:
+            found = 0
+            for i in range(low, high):
+                wide = reach[runs[i, 0] - y + radius]
+                found = _insert(starts, stops, found, runs[i, 1] - wide, runs[i, 2] + wide)
+            for i in range(found):
+                _count_free(grey, canvas, y, starts[i], stops[i], counts)
         y += 1
 
 

@@ -116,13 +116,12 @@ def feret(x: np.ndarray, y: np.ndarray, row_size: float, column_size: float) -> 
         while True:
             after = far + 1 if far + 1 < n else 0
             next_height = abs(ex * (y[after] - y[i]) - ey * (x[after] - x[i]))
-            if next_height < height:
+            if next_height <= height:
                 break
-            longest = max(longest, _squared(x, y, i, far, row_size, column_size), _squared(x, y, j, far, row_size, column_size))
             height, far = next_height, after
         longest = max(longest, _squared(x, y, i, far, row_size, column_size), _squared(x, y, j, far, row_size, column_size))
-        least = min(least, height * row_size * column_size / math.sqrt((ex * column_size) ** 2 + (ey * row_size) ** 2))
-    return math.sqrt(longest), least
+        least = min(least, np.float64(height) * height / ((ex * column_size) ** 2 + (ey * row_size) ** 2))
+    return math.sqrt(longest), math.sqrt(least) * row_size * column_size
 
 
 @njit(error_model="numpy", nogil=True)
