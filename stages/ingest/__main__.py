@@ -1,4 +1,4 @@
-"""``python -m stages.ingest DATASET``, or ``python -m stages.ingest --check CARD --root FOLDER`` for a new card."""
+"""``python -m stages.ingest DATASET``; ``--check CARD --root FOLDER`` tries a new card, ``--schema`` prints what cards may say."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("dataset", nargs="?", help="key under `datasets` in params.yaml")
     parser.add_argument("--check", metavar="CARD", help="read a card and its folder, say what is found, draw one overlay; writes no data")
     parser.add_argument("--root", metavar="FOLDER", help="folder of the data, with --check")
+    parser.add_argument("--limit", metavar="N", type=int, help="with --check: read only N cases, evenly spread")
     parser.add_argument("--overlay", metavar="PNG", default="overlay.png", help="where --check draws its overlay (default: %(default)s)")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of cards (data/cards/schema.json)")
     given = parser.parse_args(arguments)
-    if bool(given.check) == bool(given.dataset) or bool(given.check) != bool(given.root):
-        parser.error("give either a dataset, or --check CARD with --root FOLDER")
-    if given.check:
+    if [bool(given.check), bool(given.dataset), given.schema].count(True) != 1 or bool(given.check) != bool(given.root):
+        parser.error("give a dataset, or --check CARD with --root FOLDER, or --schema")
+    if given.limit is not None and (given.limit < 1 or not given.check):
+        parser.error("--limit needs --check and a number from 1")
+    if given.schema:
+        from stages.ingest.schema import schema_text
+
+        print(schema_text(), end="")
+    elif given.check:
         from stages.ingest.check import main as check
 
-        check(given.check, given.root, given.overlay)
+        check(given.check, given.root, given.overlay, given.limit)
     else:
         from stages.ingest.run import ingest
 

@@ -1,95 +1,184 @@
-"""``--check``: what a card makes of a folder, in words and one picture, before the pipeline sees it."""
+"""``--check``: what a card makes of a folder, in words and one picture, before the pipeline sees it. No data is written."""
 
 from __future__ import annotations
 
-import io
+import dataclasses
+import re
+import statistics
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw
-
-from stages.core.geometry import decode_mask, tight_box
-from stages.core.params import ParamError, load_params
-from stages.core.records import Sample
-from stages.core.stage import StageError
-from stages.ingest.card import load_card
+from stages.core.params import IngestParams, ParamError, load_params
+from stages.core.records import ItemError, Sample
+from stages.core.stage import StageError, worker_count
+from stages.ingest.card import Card, load_card
+from stages.ingest.explain import explain_patterns
+from stages.ingest.faults import KINDS
 from stages.ingest.files import Found
-from stages.ingest.run import check_limits, open_source, read_source
+from stages.ingest.quality import FLAGS, LOW_COVERAGE, ODD_COLOUR, odd_ones
+from stages.ingest.run import check_limits, figures, find_cases, open_source, read_cases
 from stages.ingest.samples import CaseResult
+from stages.ingest.sheet import draw_sheet
+from stages.knowledge.labels import UnknownLabelError, canonical
 
-COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c", "#fabebe", "#008080")
-FIRST_FAULTS = 10
-_TINT = 0.25
+FAULTS_OF_A_KIND = 3
+_UNKNOWN = re.compile(r"label '(?P<source>.*?)' is not in the card")
 
 
-def main(card_path: str, root: str, overlay: str) -> None:
-    """Print the findings and draw the overlay; a wrong card ends with one readable message and status 1."""
+def main(card_path: str, root: str, overlay: str, limit: int | None = None) -> None:
+    """Print the findings and draw the overlay; a card that the stage would stop at ends with one message and status 1.
+
+    ``limit`` reads only so many cases, spread evenly over the set.
+    """
     try:
-        limits = load_params().ingest
-        check_limits(limits)
-        source = open_source(load_card(card_path), Path(root), limits, "--root")
-        found, results = read_source(source, workers=1)
-    except (ParamError, StageError) as error:
+        params = load_params()
+        check_limits(params.ingest)
+        card = load_card(card_path)
+        source = open_source(card, Path(root), params.ingest, "--root")
+        print("\n".join([head(card), *explain_patterns(card, source.root)]), flush=True)
+        found = find_cases(source)
+        part = spread(found, limit)
+        results = read_cases(source, part, worker_count(params))
+        print("\n".join(describe(card, found, part, results, params.ingest)))
+        samples = [sample for result in results for sample in result.samples]
+        if samples:
+            draw_sheet(samples).save(overlay)
+            print(f"overlay: {overlay}: look at it; masks must lie on what they are called, R and L at the patient's sides")
+        verdict(part, results, params.ingest)
+    except (ParamError, StageError, PermissionError) as error:
         print(f"\ningest --check: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    print("\n".join(describe(found, results)))
-    samples = [sample for result in results for sample in result.samples]
-    if samples:
-        draw_overlay(max(samples, key=lambda sample: len(sample.objects))).save(overlay)
-        print(f"overlay of the picture with most objects: {overlay}")
+    print("this card is usable")
 
 
-def describe(found: Found, results: list[CaseResult]) -> list[str]:
-    """Lines of plain words: what was found, labels, sizes, sides, flags, first faults."""
+def spread(found: Found, limit: int | None) -> Found:
+    """The same findings with at most ``limit`` cases, evenly spread over them."""
+    if limit is None or limit >= len(found.cases):
+        return found
+    places = [number * len(found.cases) // limit for number in range(limit)]
+    return dataclasses.replace(found, cases=[found.cases[place] for place in places])
+
+
+def verdict(found: Found, results: Sequence[CaseResult], limits: IngestParams) -> None:
+    """Raise what the stage would stop at.
+
+    Raises:
+        StageError: no sample, or more faults than ``max_error_rate`` allows.
+    """
+    lost = found.errors + [error for result in results for error in result.lost]
+    partial = [error for result in results for error in result.partial]
+    for errors, items, what in ((lost, len(found.cases) + len(found.errors), "items"), (partial, found.n_masks, "masks")):
+        failed = len({(error.item_id, error.file) for error in errors})
+        if failed and failed / max(items, failed) > limits.max_error_rate:
+            share = f"{failed} of {max(items, failed)} {what} failed, more than ingest.max_error_rate = {limits.max_error_rate} allows"
+            raise StageError(f"not usable yet: {share}. Mend what stands under `faults` above: the card, or the files")
+    if not any(result.samples for result in results):
+        raise StageError("not usable yet: no picture became a sample. Mend the patterns of the card until they take images and masks")
+
+
+def head(card: Card) -> str:
+    """The card in a line."""
+    return f"{card.name}: {card.modality} of {card.body_part}, reader {card.reader}, licence {card.licence or 'not known'}"
+
+
+def describe(card: Card, found: Found, part: Found, results: Sequence[CaseResult], limits: IngestParams) -> list[str]:
+    """Lines of plain words: counts, sizes, sides, labels, flags, faults. ``part`` are the cases that were read."""
     samples = [sample for result in results for sample in result.samples]
-    errors = found.errors + [error for result in results for error in (*result.lost, *result.partial)]
-    flags = sum((result.flags for result in results), Counter())
+    errors = part.errors + [error for result in results for error in (*result.lost, *result.partial)]
     patients = len({sample.patient_id for sample in samples})
-    sizes = sorted((sample.width, sample.height) for sample in samples)
-    lines = [
-        f"{len(found.cases)} cases with {found.n_masks} masks -> {len(samples)} pictures of {patients} patients",
-        f"files that no pattern explains: {len(found.unmatched)}" + _first(found.unmatched),
-        f"picture sizes (stored): {sizes[0]} to {sizes[-1]}" if sizes else "no picture could be read",
-        f"spacing in mm [row, column]: {_distinct(sample.spacing_mm for sample in samples)}",
-        f"picture's left side is: {_distinct(sample.image_left_is for sample in samples)}",
-        f"licences: {_distinct(sample.licence for sample in samples)}",
-        "labels (objects, pictures):",
+    lines = [f"{len(found.cases)} cases with {found.n_masks} masks"]
+    if len(part.cases) < len(found.cases):
+        lines.append(f"read only {len(part.cases)} cases, evenly spread (--limit): all counts below are of those")
+    lines.append(f"-> {len(samples)} pictures of {patients} patients")
+    if samples:
+        lines += _facts(samples)
+        lines += _labels(card, samples)
+    counted = figures(samples, sorted(set(errors), key=repr), part, list(results), limits.near_duplicate_bits)
+    lines += _flags(counted["flags"], samples)
+    return [*lines, *_faults(errors)]
+
+
+def _facts(samples: Sequence[Sample]) -> list[str]:
+    sizes = Counter(f"{sample.width} x {sample.height}" for sample in samples)
+    return [
+        f"picture sizes (stored, width x height): {_most(sizes)}",
+        f"spacing in mm [row, column]: {_most(Counter(_spacing(sample) for sample in samples))}",
+        f"picture's left side is: {_most(Counter(sample.image_left_is or 'not known' for sample in samples))}",
+        f"planes: {_most(Counter(sample.plane or 'none' for sample in samples))}",
+        f"licences: {_most(Counter(sample.licence for sample in samples))}",
+        f"official split: {_most(Counter(sample.source_split or 'none' for sample in samples))}",
     ]
-    objects = Counter(item.label for sample in samples for item in sample.objects)
-    pictures = Counter(label for sample in samples for label in {item.label for item in sample.objects})
-    lines += [f"  {label}: {count}, {pictures[label]}" for label, count in sorted(objects.items())]
-    lines += [f"flag {name}: {count}" for name, count in sorted(flags.items())]
-    lines.append(f"faults: {len(errors)}")
-    return lines + [f"  {error.kind}: {error.file}: {error.cause}" for error in errors[:FIRST_FAULTS]]
 
 
-def _first(names: list[str]) -> str:
-    return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
+def _spacing(sample: Sample) -> str:
+    return "not known" if sample.spacing_mm is None else str([round(value, 3) for value in sample.spacing_mm])
 
 
-def _distinct(values: object) -> str:
-    counts = Counter(map(str, values))  # type: ignore[call-overload]
-    return ", ".join(f"{value} x {count}" for value, count in counts.most_common(5)) + (", ..." if len(counts) > 5 else "")
+def _most(counts: Counter[str]) -> str:
+    named = ", ".join(f"{value} ({count})" for value, count in counts.most_common(4))
+    return named + (f", and {len(counts) - 4} others" if len(counts) > 4 else "")
 
 
-def draw_overlay(sample: Sample) -> Image.Image:
-    """The stored picture with tinted masks, tight boxes, labels, and the patient's sides at its edges."""
-    pixels = np.asarray(Image.open(io.BytesIO(sample.image)).convert("RGB")).astype(float)
-    labels = sorted({item.label for item in sample.objects})
-    boxes = []
-    for item in sample.objects:
-        mask, colour = decode_mask(item.mask_rle), COLOURS[labels.index(item.label) % len(COLOURS)]
-        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-        pixels[mask] = (1 - _TINT) * pixels[mask] + _TINT * rgb
-        boxes.append((tight_box(mask), f"{item.label} {item.instance}", colour))
-    factor = max(1, round(512 / max(sample.width, sample.height)))
-    picture = Image.fromarray(pixels.astype(np.uint8)).resize((sample.width * factor, sample.height * factor), Image.Resampling.NEAREST)
-    draw = ImageDraw.Draw(picture)
-    for box, text, colour in boxes:
-        x0, y0, x1, y1 = (value * factor for value in box)
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=2)
-        draw.text((x0 + 3, y0 + 2), text, fill="white", stroke_width=1, stroke_fill="black")
-    draw.text((3, picture.height - 14), sample.image_left_is or "side unknown", fill="yellow", stroke_width=1, stroke_fill="black")
-    return picture
+def _labels(card: Card, samples: Sequence[Sample]) -> list[str]:
+    """Each label of the card with its objects, pictures and sizes; those that were never seen say so."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    pictures: dict[str, set[str]] = defaultdict(set)
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample in samples:
+        for item in sample.objects:
+            shares[item.label].append(100 * _area(item.mask_rle) / (sample.width * sample.height))
+            pictures[item.label].add(sample.sample_id)
+            sources[item.label][item.label_source] += 1
+    lines = ["labels (objects, pictures, share of the picture: median and range, what the source calls them):"]
+    for name, entry in card.labels.items():
+        if not shares[name]:
+            lines.append(f"  {name}: never seen (sources {', '.join(map(str, entry.sources))})")
+            continue
+        size = f"{statistics.median(shares[name]):.2g}% ({min(shares[name]):.2g} to {max(shares[name]):.2g})"
+        lines.append(f"  {name}: {len(shares[name])}, {len(pictures[name])}, {size}, {_most(sources[name])}")
+    empty = sum(not sample.objects for sample in samples)
+    return [*lines, *([f"  pictures without any object: {empty}"] if empty else [])]
+
+
+def _area(rle: object) -> int:
+    from pycocotools import mask as coco
+
+    return int(coco.area({"size": rle.size, "counts": rle.counts.encode()}))  # type: ignore[attr-defined]
+
+
+def _flags(flags: dict[str, int], samples: Sequence[Sample]) -> list[str]:
+    lines = []
+    for name, count in flags.items():
+        meaning = FLAGS.get(LOW_COVERAGE if name.startswith(LOW_COVERAGE) else name, "")
+        examples = odd_ones(samples)[:3] if name == ODD_COLOUR else [sample.sample_id for sample in samples if name in sample.flags][:1]
+        lines += [f"  {name}: {count} ({meaning})" + _such_as(examples)] if count else []
+    return ["flags (counts of pictures unless said otherwise):", *lines] if lines else ["flags: none"]
+
+
+def _such_as(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f", such as {listed}" if listed else ""
+
+
+def _faults(errors: Sequence[ItemError]) -> list[str]:
+    """Faults by kind with the first of each; labels that the card does not know with what they may be."""
+    if not errors:
+        return ["faults: none"]
+    by_kind: dict[str, list[ItemError]] = defaultdict(list)
+    for error in sorted(set(errors), key=repr):
+        by_kind[error.kind].append(error)
+    lines = [f"faults: {sum(map(len, by_kind.values()))}"]
+    for kind, group in sorted(by_kind.items(), key=lambda entry: -len(entry[1])):
+        lines.append(f"  {kind}: {len(group)} ({KINDS.get(kind, '')})")
+        lines += [f"    {error.file or error.item_id}: {error.cause}" for error in group[:FAULTS_OF_A_KIND]]
+    unknown = Counter(match["source"] for error in errors if (match := _UNKNOWN.search(error.cause)))
+    return lines + [f"  label {source!r} of the source ({count} faults): {_meaning(source)}" for source, count in sorted(unknown.items())]
+
+
+def _meaning(source: str) -> str:
+    try:
+        return f"may be the canonical label {canonical(source).name!r}: add it under `labels`, or to `ignored_sources`"
+    except UnknownLabelError as error:
+        return f"add it under `labels` or to `ignored_sources` ({error})"

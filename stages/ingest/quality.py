@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from stages.core.duplicates import LEAST_CORRELATION, fingerprint, hash_pairs
 from stages.core.params import IngestParams
 from stages.core.records import Sample
@@ -21,7 +19,7 @@ SMALL = "small_objects_dropped"
 LOW_COVERAGE = "low_coverage_dropped"
 NOTHING_LEFT = "nothing_left_dropped"
 EMPTY_DROPPED, EMPTY_KEPT = "empty_images_dropped", "empty_images_kept"
-TOUCHES_FRAME, GREY_AS_RGB, ODD_COLOUR = "touches_frame", "grey_as_rgb", "odd_colour"
+TOUCHES_FRAME, ODD_COLOUR = "touches_frame", "odd_colour"
 DUPLICATES, NEAR_DUPLICATES, UNMATCHED = "duplicate_images", "near_duplicate_images", "unmatched_files"
 
 # Flag -> what it means, and what to do about it.
@@ -34,7 +32,9 @@ FLAGS = {
     TOUCHES_FRAME: "a mask reaches the picture's edge: the object may go on beyond it",
     "overlapping_instances": "two instances of one label share pixels: see whether the source draws them so",
     "mask_fringe": "the mask has values between background and foreground (JPEG, smoothing): set mask_threshold, 127 for JPEG",
-    GREY_AS_RGB: "a grey picture stored in three equal channels: harmless",
+    "grey_as_rgb": "a grey picture with three equal channels: stored as grey",
+    "cmyk_converted": "a picture in printing colours, brought to RGB without its colour profile",
+    "wrong_extension": "the content is of another format than the file's ending says: read by its content",
     ODD_COLOUR: "a colour picture in a set of grey ones, or the other way round: look at it, it may not belong there",
     DUPLICATES: "the same pixels as an earlier picture: take copies out, or let them be when the source means them",
     NEAR_DUPLICATES: "nearly the same picture as one of another case; the split keeps them together",
@@ -79,12 +79,9 @@ def sieve(objects: Sequence[ObjectMask], shape: tuple[int, int], limits: IngestP
     return Sieved(kept, dropped, labels)
 
 
-def picture_flags(pixels: np.ndarray, objects: Sequence[ObjectMask]) -> list[str]:
-    """Flags of a stored picture, uint8 (height, width) or (height, width, 3), and its masks."""
-    flags = [TOUCHES_FRAME] if any(_touches(item, pixels.shape[:2]) for item in objects) else []
-    if pixels.ndim == 3 and np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 1], pixels[..., 2]):
-        flags.append(GREY_AS_RGB)
-    return flags
+def frame_flags(objects: Sequence[ObjectMask], shape: tuple[int, int]) -> list[str]:
+    """``touches_frame`` when a mask reaches the edge of its picture of ``shape`` (height, width)."""
+    return [TOUCHES_FRAME] if any(_touches(item, shape) for item in objects) else []
 
 
 def _touches(item: ObjectMask, shape: tuple[int, ...]) -> bool:
@@ -101,7 +98,7 @@ def _touches(item: ObjectMask, shape: tuple[int, ...]) -> bool:
 
 def odd_ones(samples: Sequence[Sample]) -> list[str]:
     """Ids of the few colour pictures of a grey set, or of the few grey ones of a colour set; none where both are common."""
-    coloured = [sample.image[_PNG_COLOUR_TYPE] == 2 and GREY_AS_RGB not in sample.flags for sample in samples]
+    coloured = [sample.image[_PNG_COLOUR_TYPE] == 2 for sample in samples]
     share = sum(coloured) / max(len(coloured), 1)
     if share >= _MAJORITY:
         return [sample.sample_id for sample, colour in zip(samples, coloured, strict=True) if not colour]

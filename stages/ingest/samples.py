@@ -20,9 +20,10 @@ from stages.ingest.files import Case, empty_policy
 from stages.ingest.objects import ObjectMask
 from stages.ingest.pictures import png_bytes, resize_pixels, scale_of
 from stages.ingest.privacy import keyed_hash, require_same_key
-from stages.ingest.quality import EMPTY_DROPPED, EMPTY_KEPT, NOTHING_LEFT, SMALL, picture_flags, sieve
+from stages.ingest.quality import EMPTY_DROPPED, EMPTY_KEPT, NOTHING_LEFT, SMALL, frame_flags, sieve
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Picture, Source
+
 
 @dataclass(frozen=True)
 class CaseResult:
@@ -88,7 +89,7 @@ def make_sample(
         cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
         raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
-    own = [*picture.flags, *picture_flags(pixels, sieved.kept), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
+    own = [*picture.flags, *frame_flags(sieved.kept, (size[1], size[0])), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
     sample = Sample(
         sample_id=f"{card.name}/{case.case_id}/{picture.view}",
         dataset=card.name,
