@@ -89,6 +89,7 @@ class IngestParams:
 
     max_error_rate: float
     max_slices_per_volume: int
+    max_slices_per_label: int
     min_slice_gap: int
     min_object_px: int
     max_pixels: int
