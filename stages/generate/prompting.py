@@ -63,7 +63,7 @@ def _asked(scene: Scene, target: Target, shown: Shown, params: GenerateParams) -
         "n_targets": len(target.anchor_ids),
         "claims": _json([plain(claim) for claim in target.claims]),
         "names": _json(_names(target)),
-        "facts": _json_or_nothing(facts(scene, target)),
+        "facts": "" if target.kind == "name" else _json_or_nothing(facts(scene, target)),
         "siblings": _json_or_nothing(siblings(scene, target)),
         "others": _json_or_nothing(also_there(scene, target)),
         "styles": ", ".join(_styles(target, params.texts_per_target)),

@@ -85,6 +85,7 @@ class Asker:
     paid: int = 0
     reused: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _under_way: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
 
     def ask(self, request: ChatRequest) -> ChatAnswer:
         """The stored answer, or a new one, stored before it is returned.
@@ -93,15 +94,16 @@ class Asker:
             ChatError: the backend has none. Failures are not stored: the next run asks again.
         """
         key = key_of(request, self.backend.identity)
-        stored = load_answer(STORE, key)
-        if stored is not None:
-            with self._lock:
-                self.reused += 1
-            return ChatAnswer(**stored)
-        answer = self.backend.ask(request)
-        store_answer(STORE, key, asdict(answer))
         with self._lock:
-            self.paid += 1
+            alone = self._under_way.setdefault(key, threading.Lock())
+        with alone:  # the same question asked twice at once is sent once
+            stored = load_answer(STORE, key)
+            answer = ChatAnswer(**stored) if stored is not None else self.backend.ask(request)
+            if stored is None:
+                store_answer(STORE, key, asdict(answer))
+        with self._lock:
+            self._under_way.pop(key, None)
+            self.paid, self.reused = (self.paid + 1, self.reused) if stored is None else (self.paid, self.reused + 1)
         return answer
 
 
