@@ -57,7 +57,7 @@ def ingest(dataset: str, params: Params) -> dict[str, Any]:
 def check_limits(limits: IngestParams) -> None:
     """Ranges of the ``ingest`` block."""
     require(0 <= limits.max_error_rate <= 1, "ingest.max_error_rate", "a share in [0, 1]", limits.max_error_rate)
-    for name in ("max_slices_per_volume", "min_slice_gap", "min_object_px", "max_pixels", "max_side_px"):
+    for name in ("max_slices_per_volume", "max_slices_per_label", "min_slice_gap", "min_object_px", "max_pixels", "max_side_px"):
         require(getattr(limits, name) >= 1, f"ingest.{name}", "at least 1", getattr(limits, name))
     require(0 <= limits.near_duplicate_bits <= 64, "ingest.near_duplicate_bits", "a number of bits from 0 to 64", limits.near_duplicate_bits)
     kinds = sorted({entry.kind for entry in labels().values()})
@@ -85,10 +85,19 @@ def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Sou
 
 def read_source(source: Source, workers: int) -> tuple[Found, list[CaseResult]]:
     """All cases of a folder, in the order of their ids."""
+    found = find_cases(source)
+    return found, read_cases(source, found, workers)
+
+
+def find_cases(source: Source) -> Found:
+    """The cases of a folder, each id once, none with a file outside the root."""
     found = _without_duplicates(READERS[source.card.reader].find(source.card, source.root), source.card)
-    found = refuse_outside(found, source.card, source.root)
-    jobs = [(case, source) for case in found.cases]
-    return found, ordered_map(ingest_case, jobs, workers, f"{STAGE} {source.card.name}")
+    return refuse_outside(found, source.card, source.root)
+
+
+def read_cases(source: Source, found: Found, workers: int) -> list[CaseResult]:
+    """What became of each case, in their order; with a progress bar that shows rate and remaining time."""
+    return ordered_map(ingest_case, [(case, source) for case in found.cases], workers, f"{STAGE} {source.card.name}")
 
 
 def _without_duplicates(found: Found, card: Card) -> Found:
