@@ -30,6 +30,7 @@ from stages.ingest.blocks import (
     SlicePolicy,
 )
 from stages.knowledge.labels import UnknownLabelError, label
+from stages.knowledge.windows import UnknownWindowError, window
 
 MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "dermoscopy", "fundus")
 IMAGE_LEFT = ("patient_right", "patient_left", None)
@@ -41,6 +42,14 @@ EMPTY = ("fault", "drop", "keep")
 SPLITS = ("train", "val", "test")
 # Source name of the masks of a set whose file names carry no {label}.
 UNNAMED_MASK = "mask"
+# Fields that only some readers look at; for any other reader they are an error, since they would do nothing.
+FIELD_READERS: dict[str, tuple[str, ...]] = {
+    "crops": ("picture_mask_crops",),
+}
+# Fields that a reader cannot do without.
+NEEDED_FIELDS: dict[str, tuple[str, ...]] = {
+    "picture_mask_crops": ("crops",),
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 # An SPDX id, an expression of such ids, or a LicenseRef- for terms that have none.
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*")
@@ -127,6 +136,7 @@ def load_card(path: Path | str) -> Card:
     _check_intensity(card.intensity, f"{path.name}:intensity")
     _check_numbers(card, path.name)
     _check_split(card, path.name)
+    _check_reader(card, path.name)
     return card
 
 
@@ -173,6 +183,11 @@ def _check_intensity(rule: Intensity, where: str) -> None:
     allowed = {*needed, "preset"} if rule.kind == "window" else set(needed)
     for key in needed:
         _expect(getattr(rule, key) is not None, f"{where}:{key}", "a number", None)
+    if rule.preset is not None:
+        try:
+            window(rule.preset)
+        except UnknownWindowError as error:
+            raise ParamError(f"{where}:preset: {error}") from error
     for field in dataclasses.fields(rule):
         value = getattr(rule, field.name)
         _expect(
@@ -202,8 +217,19 @@ def _check_split(card: Card, where: str) -> None:
     values = [value for group in card.official_split.values() for value in group]
     twice = sorted({value for value in values if values.count(value) > 1})
     _expect(not twice, f"{where}:official_split", "each value under one split", twice)
-    stated = any("{split" in pattern for pattern in card.files.image) or (card.image_table is not None and card.image_table.split)
+    stated = any("{split" in pattern or "(?P<split>" in pattern for pattern in card.files.image) or (card.image_table is not None and card.image_table.split)
     _expect(bool(stated), f"{where}:official_split", "a {split} part in a pattern of files:image, or the column image_table:split", None)
+
+
+def _check_reader(card: Card, where: str) -> None:
+    """The fields that a reader needs are there, and none that it does not look at."""
+    for name in NEEDED_FIELDS.get(card.reader, ()):
+        _expect(getattr(card, name) is not None, f"{where}:{name}", f"this block, since the reader {card.reader} needs it", None)
+    for field in dataclasses.fields(card):
+        readers = FIELD_READERS.get(field.name, (card.reader,))
+        value = getattr(card, field.name)
+        expected = f"nothing: the reader {card.reader} does not look at it, only {', '.join(readers)} do"
+        _expect(card.reader in readers or value == field.default, f"{where}:{field.name}", expected, value)
 
 
 def _expect(condition: bool, where: str, expected: str, value: Any) -> None:

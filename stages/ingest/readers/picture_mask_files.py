@@ -1,4 +1,22 @@
-"""Picture + one or more binary mask files: one a structure, one an instance, or one pair."""
+"""Picture + binary mask files: one a structure, one an instance, or one pair.
+
+``{label}`` in the mask pattern is the source name of the structure; without it every mask has the source name ``mask``.
+Every file is one object where the label is ``semantic: false``, and one region with its siblings where it is true:
+
+    reader: picture_mask_files
+    files:
+      image: ["{label_of_case:benign|malignant}/{case}.png"]      # parts that image and mask share tie them
+      mask: ["{label_of_case:benign|malignant}/{case}_mask{instance:(_[0-9]+)?}.png"]   # any name but {label} just varies
+      other: []
+    labels: {breast lesion: {sources: [mask], semantic: false}}
+    mask_threshold: 127        # foreground is brighter; 127 for JPEG masks, 0 when left out
+    fill_outlines: true        # the masks are drawn outlines, to be filled
+    empty_images: keep         # what becomes of a picture whose masks are all black; any value but fault also says that a
+                               # black mask means "not there"
+
+Where patterns fit both kinds (``a.png`` and ``a_mask.png``), image patterns go first: give {case} a regex that the suffix does
+not fit (``{case:[^_]+}``).
+"""
 
 from __future__ import annotations
 
@@ -8,17 +26,19 @@ import numpy as np
 
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, Place, empty_policy, tie_by_name
+from stages.ingest.files import Case, Found, MaskFile, Place, tie_by_name
 from stages.ingest.objects import ObjectMask, labels_of, unite_semantic
-from stages.ingest.pictures import open_picture, read_mask, to_8bit
-from stages.ingest.readers.base import Picture, Reading, Source
+from stages.ingest.picture_masks import read_mask
+from stages.ingest.pictures import read_picture
+from stages.ingest.readers.base import Reading, Source
+from stages.ingest.readers.pictured import no_object, on_image, pictured
 
 # Faults after which the other masks of the label still stand, since no pixel of it is lost.
 _NOTHING_LOST = frozenset({"empty_mask", "mask_not_given"})
 
 
 class PictureMaskFiles:
-    """``{label}`` in the mask pattern names the structure; without it every mask has the source name "mask"."""
+    """Masks are tied to pictures by the parts of their paths."""
 
     def find(self, card: Card, root: Path) -> Found:
         """Masks by the parts of their paths."""
@@ -34,26 +54,29 @@ def read_with_masks(case: Case, source: Source) -> Reading:
 
     A mask that is faulty withdraws its label from the picture, since neither its presence nor its absence can be
     claimed any more; after an empty or missing mask the label's other objects stay, but it no longer counts as
-    completely annotated (unless the card's ``empty_images`` says that it means: nothing there).
+    completely annotated (unless the card says that empty masks mean absence).
 
     Raises:
         Fault: the picture is unusable, a label is unknown, or no mask is left.
     """
     card = source.card
-    pixels, transform, flags = to_8bit(open_picture(source.root, case.image, source.limits.max_pixels), case.image)
+    shown = read_picture(source.root, case.image, card, source.limits.max_pixels)
     objects: list[ObjectMask] = []
     faults: list[Fault] = []
+    flags: list[str] = []
     incomplete: set[str] = set()
     withdrawn: set[str] = set()
+    n_absent = 0
     for mask_file in case.masks:
         labels = labels_of(mask_file.source, card, mask_file.path)
         if not labels:
             continue
         try:
-            mask, mask_flags = _read_placed(mask_file, source, pixels.shape[:2])
+            mask, mask_flags = _read_placed(mask_file, source, shown.pixels.shape[:2])
         except Fault as fault:
             if fault.kind == "empty_mask" and card.empty_images != "fault":
-                continue  # the card says that an empty mask means: nothing there
+                n_absent += 1
+                continue
             faults.append(fault)
             incomplete.update(labels)
             withdrawn.update(labels if fault.kind not in _NOTHING_LOST else ())
@@ -61,23 +84,20 @@ def read_with_masks(case: Case, source: Source) -> Reading:
         flags += mask_flags
         objects += [ObjectMask(label, mask_file.source, card.labels[label].semantic, mask) for label in labels]
     kept = unite_semantic([item for item in objects if item.label not in withdrawn])
-    if not kept and (faults or empty_policy(case, card) == "fault"):
-        causes = "; ".join(f"{fault.kind}: {fault.file}: {fault.cause}" for fault in faults[:3])
-        raise Fault("no_object", case.image, f"no usable mask is left ({causes or 'all its labels are ignored by the card'})")
-    picture = Picture(case.view, pixels, case.spacing_mm, card.image_left_is, card.plane, None, transform, kept, sorted(incomplete), flags)
-    return Reading([picture], faults)
+    nothing_there = n_absent > 0 and not faults and not objects
+    if not kept and case.masks and not nothing_there:
+        raise no_object(case, faults)
+    return Reading([pictured(case, card, shown, kept, flags, sorted(incomplete))], faults)
 
 
 def _read_placed(mask_file: MaskFile, source: Source, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
     """Boolean mask of the picture's ``shape`` (height, width); a cropped one is set at its place."""
     if mask_file.fault is not None:
         raise mask_file.fault
-    mask, flags = read_mask(source.root, mask_file.path, source.card.mask_threshold or 0, source.limits.max_pixels)
+    mask, flags = read_mask(source.root, mask_file.path, source.card, source.limits.max_pixels)
     if mask_file.place is None:
-        if mask.shape != shape:
-            cause = f"mask {mask.shape[::-1]} against image {shape[::-1]} (width, height): export it at the image's size"
-            raise Fault("mask_size", mask_file.path, cause)
-        return mask, flags
+        mask, more = on_image(mask, shape, source.card, mask_file.path)
+        return mask, flags + more
     return _place(mask, mask_file.place, shape, mask_file.path), flags
 
 
