@@ -13,13 +13,15 @@ from tests.import_closure import GROUND_FLOOR, ROOT, imported_modules
 
 FILES = sorted((ROOT / "stages").rglob("*.py"))
 DOORS = {
+    "pydicom": ("stages/ingest/readers/dicom",),
+    "highdicom": ("stages/ingest/readers/dicom",),
     "SimpleITK": ("stages/core/volume.py",),
     "mlflow": ("stages/core/tracking.py",),
     "torch": ("stages/vlm/", "stages/finetune/", "stages/predict/"),
     "transformers": ("stages/vlm/", "stages/finetune/", "stages/predict/"),
     "peft": ("stages/vlm/", "stages/finetune/", "stages/predict/"),
 }
-HEAVY = {"SimpleITK", "mlflow", "torch", "transformers", "peft", "spacy", "matplotlib", "dvc"}
+HEAVY = {"SimpleITK", "pydicom", "highdicom", "mlflow", "torch", "transformers", "peft", "spacy", "matplotlib", "dvc"}
 
 
 def _name(path: Path) -> str:
