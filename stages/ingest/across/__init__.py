@@ -1,0 +1,1 @@
+"""All datasets together: totals, and pictures that stand in more than one of them."""
