@@ -67,6 +67,7 @@ def read_tiff(content: bytes, path: str, page: int | None, max_pixels: int) -> n
     if axes not in ("YX", "YXS", "SYX") or (values.ndim == 3 and values.shape[2] not in (3, 4)):
         raise Fault("unreadable_image", path, f"a TIFF page with axes {axes} and shape {values.shape}: grey or RGB pages are needed")
     values = values[..., :3] if values.ndim == 3 else values
+    values = _native(values)
     return values.max() - values if white_is_zero else values
 
 
@@ -88,4 +89,9 @@ def read_raw(file: Path, path: str, raw: RawPicture, max_pixels: int) -> np.ndar
     if len(content) != expected:
         cause = f"{len(content)} bytes, but pictures:raw of the card ({raw.width} x {raw.height} {raw.dtype}) makes {expected}"
         raise Fault("unreadable_image", path, f"{cause}: truncated, or mend the card")
-    return np.frombuffer(content, dtype, offset=raw.header_bytes).reshape(raw.height, raw.width)
+    return _native(np.frombuffer(content, dtype, offset=raw.header_bytes).reshape(raw.height, raw.width))
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    """The values in this machine's byte order: grey levels are counted by their bits."""
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
