@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro test real table
+.PHONY: install repro test bench real table
 
 install: $(VENV)/installed
 
@@ -22,6 +22,12 @@ table:
 
 test: install
 	python -m pytest
+
+# Speed against peers, on one core: tests, then the figures in metrics/bench/.
+bench: export OMP_NUM_THREADS = 1
+bench: install
+	python -m pytest -m benchmark tests/benchmarks
+	python -m tests.benchmarks.anchor
 
 # The same DAG on real images in place: DATA is the folder that holds the four datasets. They are few: fewer steps.
 real: install

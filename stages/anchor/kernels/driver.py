@@ -25,7 +25,7 @@ def measure_runs(
     is (height, width) uint8. Every object has at least one run.
     """
     n = offsets.size - 1
-    order, begins = _by_group(groups)
+    order, begins = _by_group(runs, offsets, groups, grey.shape[0])
     most = 0
     for i in range(n):
         most = max(most, offsets[i + 1] - offsets[i])
@@ -54,20 +54,33 @@ def measure_runs(
 
 
 @njit(error_model="numpy", nogil=True)
-def _by_group(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Objects sorted by group (a counting sort), and where each group begins."""
+def _by_group(runs: np.ndarray, offsets: np.ndarray, groups: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Objects sorted by group, then by their first row, and where each group begins.
+
+    From top to bottom, so that a large picture passes through the processor's cache once.
+    """
+    first_rows = np.empty(groups.size, np.int64)
+    for i in range(groups.size):
+        first_rows[i] = runs[offsets[i], 0]
+    from_top, _ = _counting_sort(np.arange(groups.size), first_rows, height)
     last = -1
     for i in range(groups.size):
         last = max(last, groups[i])
-    begins = np.zeros(last + 2, np.int64)
-    for i in range(groups.size):
-        begins[groups[i] + 1] += 1
-    for group in range(last + 1):
-        begins[group + 1] += begins[group]
-    order, place = np.empty(groups.size, np.int64), begins.copy()
-    for i in range(groups.size):
-        order[place[groups[i]]] = i
-        place[groups[i]] += 1
+    return _counting_sort(from_top, groups, last + 1)
+
+
+@njit(error_model="numpy", nogil=True)
+def _counting_sort(items: np.ndarray, keys: np.ndarray, n_keys: int) -> tuple[np.ndarray, np.ndarray]:
+    """``items`` by ``keys[item]``, otherwise in the order given, and where each key begins (n_keys + 1,)."""
+    begins = np.zeros(n_keys + 1, np.int64)
+    for i in range(items.size):
+        begins[keys[items[i]] + 1] += 1
+    for key in range(n_keys):
+        begins[key + 1] += begins[key]
+    order, place = np.empty(items.size, np.int64), begins.copy()
+    for i in range(items.size):
+        order[place[keys[items[i]]]] = items[i]
+        place[keys[items[i]]] += 1
     return order, begins
 
 
