@@ -119,7 +119,7 @@ def test_a_card_of_another_name_is_refused(workplace: Path) -> None:
 
 
 def test_an_unknown_reader_names_the_known_ones(workplace: Path) -> None:
-    with pytest.raises(ParamError, match="no reader 'dicom'; there are picture_label_map"):
+    with pytest.raises(ParamError, match="no reader 'dicom'; there are .*picture_label_map"):
         ingest("tiny", stage_params(workplace, card_content(reader="dicom")))
 
 
@@ -131,23 +131,22 @@ def test_the_command_reads_params_and_writes_the_metrics_file(workplace: Path) -
     assert figures["objects"] == 3
 
 
-def test_check_explains_a_card_and_draws_one_overlay(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workplace / "root/stray.txt").write_text("?")
-    Path("params.yaml").write_text(yaml.safe_dump(to_row(stage_params(workplace, card_content()))), encoding="utf-8")
-    main(["--check", str(write_card(workplace, card_content())), "--root", "root"])
-    said = capsys.readouterr().out
-    assert "1 cases with 3 masks -> 1 pictures of 1 patients" in said
-    assert "lung opacity: 2, 1" in said
-    assert "stray.txt" in said
-    assert "patient_right x 1" in said
-    assert not Path("data").exists() and not Path("metrics").exists()
-    from PIL import Image
-
-    assert np.asarray(Image.open("overlay.png")).shape[2] == 3
-
-
 def test_check_of_a_missing_folder_ends_with_one_message(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(to_row(stage_params(workplace, card_content()))), encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["--check", str(write_card(workplace, card_content())), "--root", "nowhere"])
     assert "the folder nowhere of tiny is not there" in capsys.readouterr().err
+
+
+def test_patients_of_the_sources_own_split_carry_it_to_the_table_and_the_figures(workplace: Path) -> None:
+    files = dict(card_content()["files"], image=["{split:images}/{case}.png"])
+    content = card_content(files=files, official_split={"test": ["images"], "train": ["other"]})
+    figures = ingest("tiny", stage_params(workplace, content))
+    assert figures["source_split"] == {"test": 1}
+    assert [sample.source_split for sample in read_table("data/samples/tiny/samples", Sample)] == ["test"]
+
+
+def test_the_stage_shows_a_progress_bar_with_rate_and_remaining_time(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ingest("tiny", stage_params(workplace, card_content()))
+    shown = capsys.readouterr().err
+    assert "ingest tiny: 100%" in shown and "item/s" in shown and "00:00<" in shown
