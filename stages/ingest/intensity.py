@@ -15,6 +15,8 @@ from stages.ingest.faults import Fault
 from stages.knowledge.windows import window
 
 _BITS_16 = 1 << 16
+# Values that are counted at once; below 2^24, so that counts stay exact.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,16 @@ def grey_rule(array: np.ndarray, card: Card, path: str) -> Grey:
 def percentiles(array: np.ndarray, percents: list[float]) -> list[float]:
     """``numpy.percentile`` with linear interpolation, without a sorted copy of the volume.
 
-    Values of 8 or 16 bits and 32-bit floats are counted, slab by slab, by their 16 leading bits; for floats the values
-    that share the bits of the wanted one are counted once more by the other 16. Other types go through NumPy.
+    Values of 8 or 16 bits and 32-bit floats are counted by their 16 leading bits; for floats those that share the bits
+    of the wanted value are counted once more by the other 16. Other types go through NumPy.
     """
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 4 or (array.dtype.itemsize == 4) != (array.dtype == np.float32):
+    if array.dtype.kind not in "iuf" or (array.dtype.itemsize > 2 and array.dtype != np.float32):
         return [float(value) for value in np.percentile(array, percents)]
-    if array.dtype == np.float16:
-        return percentiles(array.astype(np.float32), percents)
-    slabs = _slabs(array)
-    counts = _count_leading(slabs, array.dtype)
+    counted = _Counted(array)
     found = []
     for percent in percents:
         place = percent / 100 * (array.size - 1)
-        below, above = (_value_at(slabs, counts, array.dtype, rank) for rank in (math.floor(place), math.ceil(place)))
+        below, above = (counted.value_at(rank) for rank in (math.floor(place), math.ceil(place)))
         found.append(_between(below, above, place - math.floor(place)))
     return found
 
@@ -85,50 +84,61 @@ def _between(below: float, above: float, share: float) -> float:
     return below + (above - below) * share if share < 0.5 else above - (above - below) * (1 - share)
 
 
-def _slabs(array: np.ndarray) -> list[np.ndarray]:
-    """The array cut along the axis that lies slowest in memory."""
-    slowest = int(np.argmax([abs(step) for step in array.strides]))
-    return list(np.moveaxis(array, slowest, 0)) if array.ndim > 1 else [array]
+class _Counted:
+    """How often each value of an array occurs, so that the value of any rank can be told."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._dtype = array.dtype
+        self._blocks = _blocks(array)
+        width = min(16, 8 * array.dtype.itemsize)
+        self._order = _ascending(array.dtype, width)
+        self._counts = sum((_histogram(block, -1, width, None) for block in self._blocks), np.zeros(1 << width, np.int64))[self._order]
+        self._ends = np.cumsum(self._counts)
+        self._trailing: dict[int, np.ndarray] = {}
+
+    def value_at(self, rank: int) -> float:
+        """The value of a rank (from 0) among all values in ascending order."""
+        place = int(np.searchsorted(self._ends, rank, side="right"))
+        pattern = int(self._order[place])
+        if self._dtype != np.float32:
+            return float(np.array(pattern, f"u{self._dtype.itemsize}").view(self._dtype))
+        lower = np.arange(_BITS_16)[:: -1 if pattern >= _BITS_16 // 2 else 1]
+        ends = np.cumsum(self._trailing_of(pattern)[lower])
+        trailing = int(lower[np.searchsorted(ends, rank - int(self._ends[place] - self._counts[place]), side="right")])
+        return float(np.array((pattern << 16) | trailing, np.uint32).view(np.float32))
+
+    def _trailing_of(self, pattern: int) -> np.ndarray:
+        """Counts of the 16 trailing bits of the floats whose leading ones are ``pattern``."""
+        if pattern not in self._trailing:
+            total = np.zeros(_BITS_16, np.int64)
+            for block in self._blocks:
+                total += _histogram(block, 0, 16, (block[..., 1] == pattern).astype(np.uint8))
+            self._trailing[pattern] = total
+        return self._trailing[pattern]
 
 
-def _count_leading(slabs: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    """How often each pattern of the 16 leading bits (all bits of narrower types) occurs, in ascending order of the values."""
-    width = min(16, 8 * dtype.itemsize)
-    counts = np.zeros(1 << width, np.int64)
-    for slab in slabs:
-        counts += np.bincount(_leading(slab), minlength=len(counts))
-    return counts[_ascending(dtype)]
+def _blocks(array: np.ndarray) -> list[np.ndarray]:
+    """The bits of an array as pieces (rows, columns, 16-bit halves with the leading one last), in the order of memory."""
+    order = np.argsort([-abs(step) for step in array.strides], kind="stable")
+    flips = tuple(slice(None, None, -1 if array.strides[axis] < 0 else 1) for axis in order)
+    stored = array.transpose(order)[flips].reshape(-1)  # a view, unless it is one channel of several
+    halves = max(1, array.dtype.itemsize // 2)
+    bits = stored.view(np.uint16 if array.dtype.itemsize > 1 else np.uint8).reshape(-1, 1, halves)
+    return [bits[start : start + _BLOCK] for start in range(0, len(bits), _BLOCK)]
 
 
-def _leading(slab: np.ndarray) -> np.ndarray:
-    flat = np.ascontiguousarray(slab).reshape(-1)
-    if flat.dtype == np.float32:
-        return flat.view(np.uint32) >> 16
-    return flat.view(f"u{flat.dtype.itemsize}")
+def _histogram(block: np.ndarray, half: int, width: int, mask: np.ndarray | None) -> np.ndarray:
+    """Counts of one 16-bit half (-1: the leading one). OpenCV counts in float32, which is exact up to 2^24."""
+    import cv2
+
+    counts = cv2.calcHist([block], [half % block.shape[-1]], mask, [1 << width], [0, 1 << width])
+    return counts.ravel().astype(np.int64)
 
 
-def _ascending(dtype: np.dtype) -> np.ndarray:
-    """Bit patterns in the order of their values: negative numbers have the first bit set, negative floats run backwards."""
-    total = 1 << min(16, 8 * dtype.itemsize)
-    patterns = np.arange(total)
+def _ascending(dtype: np.dtype, width: int) -> np.ndarray:
+    """Patterns of the leading bits in the order of their values: negative numbers have the first bit set, negative floats run backwards."""
+    patterns = np.arange(1 << width)
     if dtype.kind == "u":
         return patterns
-    negative = patterns[total // 2 :]
-    return np.concatenate([negative[::-1] if dtype.kind == "f" else negative, patterns[: total // 2]])
-
-
-def _value_at(slabs: list[np.ndarray], counts: np.ndarray, dtype: np.dtype, rank: int) -> float:
-    """The value of a rank (from 0) among all values in ascending order."""
-    ends = np.cumsum(counts)
-    place = int(np.searchsorted(ends, rank, side="right"))
-    pattern = int(_ascending(dtype)[place])
-    if dtype != np.float32:
-        return float(np.array(pattern, f"u{dtype.itemsize}").view(dtype))
-    rest = np.zeros(_BITS_16, np.int64)
-    for slab in slabs:
-        bits = np.ascontiguousarray(slab).reshape(-1).view(np.uint32)
-        rest += np.bincount(bits[(bits >> 16) == pattern] & (_BITS_16 - 1), minlength=_BITS_16)
-    lower = np.arange(_BITS_16)[:: -1 if pattern >= _BITS_16 // 2 else 1]
-    inside = rank - int(ends[place] - counts[place])
-    low_bits = int(lower[np.searchsorted(np.cumsum(rest[lower]), inside, side="right")])
-    return float(np.array((pattern << 16) | low_bits, np.uint32).view(np.float32))
+    negative = patterns[len(patterns) // 2 :]
+    return np.concatenate([negative[::-1] if dtype.kind == "f" else negative, patterns[: len(patterns) // 2]])
