@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from stages.core.params import ParamError
 from stages.core.records import ItemError
+from stages.core.stage import StageError
 from stages.ingest.blocks import ImageTable
 from stages.ingest.card import UNNAMED_MASK, Card
 from stages.ingest.faults import Fault
@@ -96,11 +97,19 @@ class Found:
 
 
 def list_files(root: Path) -> list[str]:
-    """All files below ``root`` as sorted relative POSIX paths; folders behind links are not entered."""
+    """All files below ``root`` as sorted relative POSIX paths; folders behind links are not entered.
+
+    Raises:
+        StageError: a folder cannot be read, so that its files would be lost silently.
+    """
     found = []
-    for folder, _, names in os.walk(root):
+    for folder, _, names in os.walk(root, onerror=_refuse_closed):
         found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
     return sorted(found)
+
+
+def _refuse_closed(error: OSError) -> None:
+    raise StageError(f"the folder {error.filename} cannot be read ({error.strerror}): mend its permissions, or take it out of the dataset's folder")
 
 
 def inside_root(path: str) -> bool:
@@ -171,11 +180,20 @@ def match_parts(path: str, patterns: Iterable[re.Pattern[str]]) -> dict[str, str
     return None
 
 
-def tie_by_name(card: Card, root: Path) -> Found:
-    """Cases of a folder whose masks are tied to images by the parts of their paths.
+@dataclass(frozen=True)
+class Sorted:
+    """Files by the card's patterns: path -> named parts; ``unmatched`` are those that no pattern names."""
+
+    images: dict[str, dict[str, str]]
+    masks: dict[str, dict[str, str]]
+    unmatched: list[str]
+
+
+def sort_files(card: Card, root: Path) -> Sorted:
+    """All files below the root; a file belongs to the first group of patterns that fits (image, mask, other).
 
     Raises:
-        ParamError: a pattern is not valid, or the image pattern has no ``{case}``.
+        ParamError: a pattern is not valid, or an image pattern has no ``{case}``.
     """
     groups = {
         kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")
@@ -191,7 +209,17 @@ def tie_by_name(card: Card, root: Path) -> Found:
             masks[path] = parts
         elif match_parts(path, groups["other"]) is None:
             unmatched.append(path)
-    return _tie(card, root, images, masks, unmatched)
+    return Sorted(images, masks, unmatched)
+
+
+def tie_by_name(card: Card, root: Path) -> Found:
+    """Cases of a folder whose masks are tied to images by the parts of their paths.
+
+    Raises:
+        ParamError: a pattern is not valid, or the image pattern has no ``{case}``.
+    """
+    files = sort_files(card, root)
+    return _tie(card, root, files.images, files.masks, files.unmatched)
 
 
 def require_case(card: Card, patterns: list[re.Pattern[str]]) -> None:
@@ -202,14 +230,14 @@ def require_case(card: Card, patterns: list[re.Pattern[str]]) -> None:
 
 
 def _tie(card: Card, root: Path, images: dict[str, dict[str, str]], masks: dict[str, dict[str, str]], unmatched: list[str]) -> Found:
-    shared = _shared_names(images, masks)
+    shared = shared_names(images, masks)
     by_key: dict[tuple[str, ...], list[MaskFile]] = {}
     for path, parts in masks.items():
-        by_key.setdefault(_key(parts, shared), []).append(MaskFile(path, parts.get("label", UNNAMED_MASK)))
+        by_key.setdefault(key_of(parts, shared), []).append(MaskFile(path, parts.get("label", UNNAMED_MASK)))
     table = read_image_table(card.image_table, root) if card.image_table else {}
     cases, errors, used = [], [], set()
     for path, parts in images.items():
-        key = _key(parts, shared)
+        key = key_of(parts, shared)
         used.add(key)
         if key not in by_key and card.unmasked_images == "fault":
             cause = "no mask file fits this image: add the mask, take the image out of the folder, or set `unmasked_images` in the card"
@@ -226,14 +254,15 @@ def _tie(card: Card, root: Path, images: dict[str, dict[str, str]], masks: dict[
     return Found(cases, errors, unmatched, len(masks))
 
 
-def _shared_names(images: dict[str, dict[str, str]], masks: dict[str, dict[str, str]]) -> list[str]:
+def shared_names(images: dict[str, dict[str, str]], masks: dict[str, dict[str, str]]) -> list[str]:
     """Names of parts that tie images to masks: those that some image and some mask path both carry."""
     in_images = set().union(*images.values()) if images else set()
     in_masks = set().union(*masks.values()) if masks else set()
     return sorted(in_images & in_masks - {"label"})
 
 
-def _key(parts: dict[str, str], names: list[str]) -> tuple[str, ...]:
+def key_of(parts: dict[str, str], names: list[str]) -> tuple[str, ...]:
+    """Values of some parts, in the order of their names; empty where a path does not carry one."""
     return tuple(parts.get(name, "") for name in names)
 
 
