@@ -34,17 +34,17 @@ class Piece:
         return self.column, self.column + self.mask.shape[1]
 
 
-def targets_of(mask: np.ndarray, known: Label, sample: Sample, params: AnchorParams) -> tuple[list[tuple[str, Piece]], Counter[str]]:
-    """Targets of a semantic mask (height, width) with at least one pixel, as (label, piece), and counts by reason.
+def targets_of(whole: Piece, known: Label, sample: Sample, params: AnchorParams) -> tuple[list[tuple[str, Piece]], Counter[str]]:
+    """Targets of a semantic mask with at least one pixel, as (label, piece), and counts by reason.
 
     A label that comes in several gives one target per 8-connected component, any other label one without its strays
     (``split_organs``: one per component). A paired organ under an unsided name becomes its two halves where the
     picture's halves are the patient's sides and components lie on both sides of the middle, none across it.
     Components stand in the order of their top row, then left column.
 
-    Counts: dropped.<limit> and merged.<limit> for strays below a limit, unsplit_pair, crowd.
+    Counts: dropped.<limit> and merged.<limit> for strays below a limit, unsplit_pair.
     """
-    pieces, counts = _kept(mask, sample.spacing_mm, params)
+    pieces, counts = _kept(whole, sample.spacing_mm, params)
     halves = _halves_of(known.name)
     by_side = _by_side(pieces, halves, sample) if halves else None
     counts["unsplit_pair"] += bool(halves and pieces and by_side is None)
@@ -54,16 +54,7 @@ def targets_of(mask: np.ndarray, known: Label, sample: Sample, params: AnchorPar
         targets = [(known.name, piece) for piece in _with_crowds(pieces, known, params)]
     else:
         targets = [(known.name, _joined(pieces))] if pieces else []
-    counts["crowd"] += sum(piece.crowd for _, piece in targets)
     return targets, +counts
-
-
-def tight_piece(mask: np.ndarray) -> Piece:
-    """The whole of a mask (height, width) with at least one pixel as one piece."""
-    # Decoded masks lie column by column in memory; transposed, OpenCV reads them without a copy.
-    row, column, height, width = cv2.boundingRect(mask.T.view(np.uint8))
-    crop = np.ascontiguousarray(mask[row : row + height, column : column + width])
-    return Piece(row, column, crop, int(np.count_nonzero(crop)))
 
 
 def paste(canvas: np.ndarray, crop: np.ndarray, row: int, column: int) -> None:
@@ -71,9 +62,10 @@ def paste(canvas: np.ndarray, crop: np.ndarray, row: int, column: int) -> None:
     canvas[row : row + crop.shape[0], column : column + crop.shape[1]] |= crop
 
 
-def _kept(mask: np.ndarray, spacing_mm: Sequence[float] | None, params: AnchorParams) -> tuple[list[Piece], Counter[str]]:
+def _kept(whole: Piece, spacing_mm: Sequence[float] | None, params: AnchorParams) -> tuple[list[Piece], Counter[str]]:
     """Components that are no strays, with the strays near them, in reading order; and what became of the strays."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(whole.mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    corner = whole.row, whole.column
     areas = stats[1:, cv2.CC_STAT_AREA]
     pixel_mm2 = 0.0 if spacing_mm is None else spacing_mm[0] * spacing_mm[1]
     limits = {
@@ -85,16 +77,17 @@ def _kept(mask: np.ndarray, spacing_mm: Sequence[float] | None, params: AnchorPa
     for reason, below in reversed(limits.items()):
         reasons[below] = reason
     order = np.lexsort((areas, stats[1:, cv2.CC_STAT_LEFT], stats[1:, cv2.CC_STAT_TOP]))
-    kept = [_piece(labels, stats, number) for number in order if not reasons[number]]
+    kept = [_piece(labels, stats, number, corner) for number in order if not reasons[number]]
     strays = [number for number in order if reasons[number]]
-    merged, hosts = _near_hosts(kept, [_piece(labels, stats, number) for number in strays], params.merge_gap_px)
+    merged, hosts = _near_hosts(kept, [_piece(labels, stats, number, corner) for number in strays], params.merge_gap_px)
     counts = Counter(f"{'merged' if host >= 0 else 'dropped'}.{reasons[number]}" for number, host in zip(strays, hosts, strict=True))
     return sorted(merged, key=lambda piece: (piece.row, piece.column, piece.area_px)), counts
 
 
-def _piece(labels: np.ndarray, stats: np.ndarray, number: int) -> Piece:
+def _piece(labels: np.ndarray, stats: np.ndarray, number: int, corner: tuple[int, int]) -> Piece:
     column, row, width, height, area = (int(value) for value in stats[number + 1])
-    return Piece(row, column, labels[row : row + height, column : column + width] == number + 1, area)
+    mask = labels[row : row + height, column : column + width] == number + 1
+    return Piece(corner[0] + row, corner[1] + column, mask, area)
 
 
 def _near_hosts(kept: list[Piece], strays: list[Piece], gap_px: float) -> tuple[list[Piece], list[int]]:

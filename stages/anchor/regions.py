@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.anchor.components import Piece, paste, targets_of, tight_piece
-from stages.core.geometry import decode_mask, encode_mask
+from stages.anchor.components import Piece, targets_of
+from stages.core.geometry import EmptyMaskError, decode_crop, encode_crop
 from stages.core.params import AnchorParams
 from stages.core.records import ItemError, Rle, Sample, SampleObject
 from stages.knowledge.labels import Label, UnknownLabelError, label
@@ -35,7 +35,7 @@ class Region:
 
 
 def regions_of(sample: Sample, params: AnchorParams) -> tuple[list[Region], list[ItemError], Counter[str]]:
-    """Regions of a sample, its unusable objects as error values, and counts by reason (``components.targets_of``).
+    """Regions of a sample, its unusable objects as error values, and counts by reason (``components.targets_of``, crowd).
 
     Instance objects stay as given, a crowd only where the source says so; semantic masks are split into targets.
     Regions stand in the order of the objects; targets of semantic masks are numbered from 0 within the label.
@@ -49,16 +49,17 @@ def regions_of(sample: Sample, params: AnchorParams) -> tuple[list[Region], list
         if isinstance(usable, ItemError):
             errors.append(usable)
             continue
-        known, mask = usable
+        known, whole = usable
         if not item.semantic:
-            counts["crowd"] += item.crowd
-            regions.append(_region(known.name, item.instance, tight_piece(mask), item.mask_rle, item.crowd))
+            regions.append(_region(known.name, item.instance, whole, item.mask_rle, item.crowd))
             continue
-        targets, reasons = targets_of(mask, known, sample, params)
+        targets, reasons = targets_of(whole, known, sample, params)
         counts += reasons
         for name, piece in targets:
-            regions.append(_region(name, numbered[name], piece, _full_rle(piece, mask.shape), item.crowd or piece.crowd))
+            rle = encode_crop(piece.row, piece.column, piece.mask, (sample.height, sample.width))
+            regions.append(_region(name, numbered[name], piece, rle, item.crowd or piece.crowd))
             numbered[name] += 1
+    counts["crowd"] += sum(region.crowd for region in regions)
     return regions, errors, +counts
 
 
@@ -66,8 +67,8 @@ def _region(name: str, instance: int, piece: Piece, rle: Rle, crowd: bool) -> Re
     return Region(name, label(name).kind, instance, piece.row, piece.column, piece.mask, rle, crowd)
 
 
-def _usable(sample: Sample, item: SampleObject) -> tuple[Label, np.ndarray] | ItemError:
-    """The object's label and decoded mask (height, width), or what is wrong with it."""
+def _usable(sample: Sample, item: SampleObject) -> tuple[Label, Piece] | ItemError:
+    """The object's label and mask, or what is wrong with it."""
     name = f"object {item.label!r} number {item.instance}"
     try:
         known = label(item.label)
@@ -77,19 +78,13 @@ def _usable(sample: Sample, item: SampleObject) -> tuple[Label, np.ndarray] | It
         sides = f"{item.mask_rle.size[1]} x {item.mask_rle.size[0]}"
         return _error(sample, "mask_size", f"{name}: its mask is {sides}, the image {sample.width} x {sample.height}")
     try:
-        mask = decode_mask(item.mask_rle)
-    except ValueError as error:
-        return _error(sample, "mask_code", f"{name}: its run-length code cannot be read: {error}")
-    if not mask.any():
+        row, column, mask = decode_crop(item.mask_rle)
+    except EmptyMaskError:
         return _error(sample, "empty_mask", f"{name}: its mask has no foreground pixel")
-    return known, mask
+    except ValueError as error:
+        return _error(sample, "mask_code", f"{name}: its mask cannot be read: {error}")
+    return known, Piece(row, column, mask, int(np.count_nonzero(mask)))
 
 
 def _error(sample: Sample, kind: str, cause: str) -> ItemError:
     return ItemError(item_id=sample.sample_id, stage="anchor", kind=kind, file="", cause=cause)
-
-
-def _full_rle(piece: Piece, shape: tuple[int, ...]) -> Rle:
-    full = np.zeros(shape, bool, order="F")
-    paste(full, piece.mask, piece.row, piece.column)
-    return encode_mask(full)

@@ -43,6 +43,76 @@ def decode_mask(rle: Rle) -> np.ndarray:
     return coco_mask.decode({"size": rle.size, "counts": rle.counts.encode("ascii")}).astype(bool)
 
 
+def run_lengths(rle: Rle) -> np.ndarray:
+    """Run lengths (n,) of a COCO RLE, column by column, background first; they add up to the image's pixels.
+
+    COCO's compressed string holds five bits a character, the lowest first, a sixth says that more follow; from the
+    fourth number on each is the difference to the one two places before.
+
+    Raises:
+        ValueError: the string is broken, or its runs do not fill an image of ``size``.
+    """
+    code = np.frombuffer(rle.counts.encode("ascii", errors="replace"), np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero((code & 32) == 0)
+    if code.size == 0 or code.min() < 0 or code.max() > 63 or ends.size == 0 or ends[-1] != code.size - 1:
+        raise ValueError("the run-length code is empty, broken off or holds a foreign character")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > 12:
+        raise ValueError("the run-length code holds a number of more than 60 bits")
+    shifts = 5 * (np.arange(code.size) - np.repeat(starts, lengths))
+    runs = np.add.reduceat((code & 31) << shifts, starts) - np.where(code[ends] & 16, 1 << 5 * lengths, 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    height, width = rle.size
+    if runs.min() < 0 or runs.sum() != height * width:
+        raise ValueError(f"its runs add up to {int(runs.sum())} pixels, the image has {height} x {width}")
+    return runs
+
+
+def decode_crop(rle: Rle) -> tuple[int, int, np.ndarray]:
+    """Row and column of the upper left pixel of a mask's tight box, and the boolean crop of it.
+
+    The work follows the box's columns and not the image's size.
+
+    Raises:
+        EmptyMaskError: no pixel is set.
+        ValueError: the code describes no mask of ``size`` (``run_lengths``).
+    """
+    edges = np.cumsum(run_lengths(rle))
+    first, last = edges[0 : edges.size // 2 * 2 : 2], edges[1::2]
+    first, last = first[first < last], last[first < last]
+    if first.size == 0:
+        raise EmptyMaskError("the mask has no foreground pixel, so it has no box")
+    height = rle.size[0]
+    left, right = int(first[0] // height), int((last[-1] - 1) // height) + 1
+    steps = np.zeros((right - left) * height + 1, np.int8)
+    steps[first - left * height] += 1
+    steps[last - left * height] -= 1
+    columns = np.cumsum(steps[:-1], dtype=np.int8).view(bool).reshape(right - left, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return top, left, np.ascontiguousarray(columns[:, top:bottom].T)
+
+
+def encode_crop(row: int, column: int, crop: np.ndarray, shape: tuple[int, int]) -> Rle:
+    """COCO RLE of a mask of ``shape`` (height, width) that is empty but for a boolean crop at (``row``, ``column``)."""
+    height, width = shape
+    padded = np.zeros((crop.shape[1], crop.shape[0] + 2), np.int8)
+    padded[:, 1:-1] = crop.T
+    columns, rows = np.nonzero(np.diff(padded, axis=1))
+    edges = (columns + column) * height + rows + row
+    first, last = edges[0::2], edges[1::2]
+    # A run that reaches the bottom of its column goes on at the top of the next one.
+    ends = np.append(last[:-1] != first[1:], True)[: last.size]
+    begins = np.append(True, ends[:-1])[: first.size]
+    edges = np.stack([first[begins], last[ends]], axis=1).ravel()
+    runs = np.diff(edges, prepend=0, append=height * width).tolist()
+    # Of a mask that fills the last pixel nothing is left over.
+    code = coco_mask.frPyObjects({"size": [height, width], "counts": runs if runs[-1] else runs[:-1]}, height, width)
+    return Rle(size=[height, width], counts=code["counts"].decode("ascii"))
+
+
 def box_area(box: Sequence[float]) -> float:
     """Area in square pixels; 0 for a degenerate box."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

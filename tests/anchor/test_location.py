@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stages.anchor.location import crosses_midline, location_of, patient_side
 from stages.anchor.ranks import ranks_of
-from stages.core.claims import Claim, margins
+from stages.core.claims import Claim, select
 from stages.core.records import Ranks
 from stages.knowledge.words import thresholds
 from tests.core.claim_scenes import dot, scene
@@ -142,14 +142,15 @@ def test_ranks_are_counts_of_those_strictly_before(rows) -> None:
         assert rank.y_tied == sum(abs(o[3] - row[3]) < T.rank_position * 300 for o in same) - 1
 
 
-@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 99)), min_size=2, max_size=6))
-def test_the_largest_without_a_tie_is_what_the_claim_language_calls_the_largest(rows) -> None:
-    from stages.core.claims import select
+# No two sizes are exactly at the ratio, no two places exactly at the distance, where rounding would decide.
+FEW = st.tuples(st.sampled_from([50, 55, 70, 100, 110, 200]), st.sampled_from([10, 12, 14, 30, 34, 80]))
 
+
+@given(st.lists(FEW, min_size=2, max_size=6))
+def test_the_largest_without_a_tie_is_what_the_claim_language_calls_the_largest(rows) -> None:
     ranks = ranks_of(["polyp"] * len(rows), [r[0] for r in rows], [[r[1], 50] for r in rows], 100, 100, T)
     view = scene(*(dot(x, 50, size=size) for size, x in rows))
     for value, place in (("size:1", "size"), ("x:1", "x")):
         chosen = select([Claim("rank", value)], view, T).certain
         expected = {str(n) for n, rank in enumerate(ranks) if getattr(rank, place) == 1 and getattr(rank, f"{place}_tied") == 0}
         assert chosen == expected
-    assert margins(Claim("label", "polyp"), view, T).min() > 0

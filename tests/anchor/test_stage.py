@@ -113,7 +113,7 @@ def test_show_says_when_there_is_no_such_sample(monkeypatch: pytest.MonkeyPatch,
     write_table("data/samples/toy/samples", Sample, _samples(1))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.setattr("sys.argv", ["anchor", "--show", "toy/c9/0", "--out", "x.png"])
-    with pytest.raises(SystemExit, match="holds no sample 'toy/c9/0'"):
+    with pytest.raises(SystemExit, match="holds no sample 'toy/c9/0'; nearest: toy/c0/0"):
         main()
 
 

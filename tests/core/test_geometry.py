@@ -8,7 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.core.geometry import EmptyMaskError, box_area, check_box, decode_mask, encode_mask, iou, iou_matrix, tight_box
+from stages.core.geometry import (
+    EmptyMaskError,
+    box_area,
+    check_box,
+    decode_crop,
+    decode_mask,
+    encode_crop,
+    encode_mask,
+    iou,
+    iou_matrix,
+    run_lengths,
+    tight_box,
+)
+from stages.core.records import Rle
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 COORDINATE = st.floats(0, 100, allow_nan=False)
@@ -50,6 +63,51 @@ def test_a_mask_survives_its_code(mask: np.ndarray) -> None:
     assert rle.counts.isascii()
     decoded = decode_mask(rle)
     assert decoded.dtype == bool and np.array_equal(decoded, mask)
+
+
+@given(MASKS.filter(lambda mask: mask.any()))
+def test_a_crop_is_the_mask_in_its_tight_box_and_goes_back_to_the_same_code(mask: np.ndarray) -> None:
+    row, column, crop = decode_crop(encode_mask(mask))
+    x0, y0, x1, y1 = (int(value) for value in tight_box(mask))
+    assert (row, column) == (y0, x0) and crop.dtype == bool and crop.flags.c_contiguous
+    assert np.array_equal(crop, mask[y0:y1, x0:x1])
+    assert encode_crop(row, column, crop, mask.shape) == encode_mask(mask)
+
+
+@given(MASKS)
+def test_a_crop_with_empty_margins_has_the_code_of_the_whole_mask(mask: np.ndarray) -> None:
+    assert encode_crop(0, 0, mask, mask.shape) == encode_mask(mask)
+
+
+def test_long_runs_of_a_large_mask_are_read() -> None:
+    mask = np.zeros((3000, 4000), bool)
+    mask[10:2990, 5:3990] = True
+    mask[700, 800] = False
+    assert run_lengths(encode_mask(mask)).sum() == mask.size
+    row, column, crop = decode_crop(encode_mask(mask))
+    assert (row, column, crop.shape, int(crop.sum())) == (10, 5, (2980, 3985), int(mask.sum()))
+
+
+def test_the_code_of_an_empty_mask_has_no_crop() -> None:
+    with pytest.raises(EmptyMaskError, match="no foreground pixel"):
+        decode_crop(encode_mask(np.zeros((5, 7), bool)))
+
+
+@pytest.mark.parametrize("counts", ["", "abc", "0" * 50, "\x7f", "\n", "ä", "~", "P" * 40 + "0", "1111"])
+def test_a_code_that_is_no_mask_of_the_image_is_an_error_and_never_noise(counts: str) -> None:
+    with pytest.raises(ValueError, match="run"):
+        decode_crop(Rle([10, 10], counts))
+
+
+@given(st.text(alphabet=[chr(n) for n in range(48, 112)], max_size=12), st.integers(1, 9), st.integers(1, 9))
+def test_any_string_is_a_mask_of_the_image_or_an_error(counts: str, height: int, width: int) -> None:
+    try:
+        runs = run_lengths(Rle([height, width], counts))
+    except ValueError:
+        return
+    assert runs.sum() == height * width and runs.min() >= 0
+    mask = np.repeat(np.arange(runs.size) % 2, runs).reshape(width, height).T.astype(bool)
+    assert np.array_equal(decode_mask(Rle([height, width], counts)), mask)
 
 
 @given(boxes(), boxes())
