@@ -45,6 +45,7 @@ class EndpointParams:
     revision: str
     api_key_env: str | None
     structured: str
+    system_turn: bool
     probe: bool
     temperature: float
     max_tokens: int

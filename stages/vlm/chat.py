@@ -122,10 +122,14 @@ def key_of(request: ChatRequest, identity: dict[str, Any]) -> str:
     )
 
 
-def transcript(request: ChatRequest) -> list[dict[str, Any]]:
-    """The request as (role, parts) turns: system, user, then each earlier answer with the complaint about it."""
-    turns: list[dict[str, Any]] = [{"role": "system", "parts": [request.system]}] if request.system else []
-    turns.append({"role": "user", "parts": list(request.parts)})
+def transcript(request: ChatRequest, system_turn: bool) -> list[dict[str, Any]]:
+    """The request as (role, parts) turns: system, user, then each earlier answer with the complaint about it.
+
+    Not every chat template knows a system turn: without ``system_turn`` its text opens the user's.
+    """
+    system = [request.system] if request.system else []
+    turns: list[dict[str, Any]] = [{"role": "system", "parts": system}] if system and system_turn else []
+    turns.append({"role": "user", "parts": [*([] if system_turn else system), *request.parts]})
     for answer, complaint in request.history:
         turns += [{"role": "assistant", "parts": [answer]}, {"role": "user", "parts": [complaint]}]
     return turns

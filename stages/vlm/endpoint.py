@@ -69,7 +69,7 @@ class Endpoint:
         """What an answer depends on: model, revision, decoding. The address is left out: a model may move."""
         p = self.params
         return {
-            "backend": self.name, "model": p.model, "revision": p.revision, "structured": p.structured,
+            "backend": self.name, "model": p.model, "revision": p.revision, "structured": p.structured, "system_turn": p.system_turn,
             "temperature": p.temperature, "max_tokens": p.max_tokens, "seed": self.seed,
         }  # fmt: skip
 
@@ -101,7 +101,7 @@ class Endpoint:
         p = self.params
         body: dict[str, Any] = {
             "model": p.model,
-            "messages": [{"role": turn["role"], "content": _content(turn["parts"])} for turn in transcript(request)],
+            "messages": [{"role": turn["role"], "content": _content(turn["parts"])} for turn in transcript(request, p.system_turn)],
             "temperature": p.temperature,
             "max_tokens": p.max_tokens,
             "seed": (self.seed + request.draw) % 2**31,

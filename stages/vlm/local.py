@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,8 @@ class LocalModel:
 
     def _inputs(self, request: ChatRequest) -> Any:
         processor = self._loaded[1]
-        # Not every chat template knows a system turn: its text opens the user's.
-        opened = replace(request, system="", parts=(request.system, *request.parts) if request.system else request.parts)
-        messages = [{"role": turn["role"], "content": [_part(part) for part in turn["parts"]]} for turn in transcript(opened)]
+        turns = transcript(request, system_turn=False)
+        messages = [{"role": turn["role"], "content": [_part(part) for part in turn["parts"]]} for turn in turns]
         if not getattr(processor, "chat_template", None) or not hasattr(processor, "image_processor"):
             raise ChatError("cannot_see", f"the processor of {self.model} has no chat template or takes no pictures: choose a vision-language model")
         return processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")

@@ -44,7 +44,8 @@ def obedient(body: dict[str, Any], number: int) -> Reply:
     claims = json.loads(re.search(r"(?:singles_out: |no object here satisfies:\n)(\[.*\])", text)[1])  # type: ignore[index]
     styles = re.search(r"Styles, one text each: (.*)", text)[1].split(", ")  # type: ignore[index]
     said = " ".join(str(claim["value"]).replace(":", " ").replace("_", " ") for claim in claims)
-    full = [{"other": None, "number": None, **claim} for claim in claims if claim["kind"] != "label"]
+    fields = ("kind", "value", "other", "number")
+    full = [{name: claim.get(name) for name in fields} for claim in claims if claim["kind"] != "label"]
     queries = [{"text": f"the {said} thing, wording {place}", "style": style, "claims": full} for place, style in enumerate(styles)]
     return Reply(json.dumps({"queries": queries}))
 

@@ -14,7 +14,7 @@ from stages.vlm.sight import check_sight
 from tests.vlm.chat_server import ChatServer, Reply
 
 PARAMS = EndpointParams(
-    base_url="http://127.0.0.1:1/v1", model="tiny", revision="r1", api_key_env=None, structured="json_schema", probe=False,
+    base_url="http://127.0.0.1:1/v1", model="tiny", revision="r1", api_key_env=None, structured="json_schema", system_turn=True, probe=False,
     temperature=0.0, max_tokens=50, concurrency=2, requests_per_minute=0, timeout_s=5, max_retries=2, max_requests=0, max_cost=0,
     price_per_million_input=1.0, price_per_million_output=2.0,
 )  # fmt: skip

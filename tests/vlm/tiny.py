@@ -21,3 +21,16 @@ def save_tiny_base(folder: Path, seed: int = 0) -> Path:
     build_processor(tokenizer, SHAPE).save_pretrained(folder)
     write_card(folder, ModelCard("tiny", "nano", ".", None, "loc1000", 32, "none", 0, 0.0, {}, "knows nothing", "CC0-1.0"))
     return folder
+
+
+def save_tiny_writer(folder: Path, texts: list[str] | None = None, seed: int = 0) -> Path:
+    """A tiny vision-language model with room for a long question, and a vocabulary from ``texts``; it has learnt nothing."""
+    import torch
+
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(texts or TEXTS, 700)
+    model = build_model(tokenizer, SHAPE)
+    model.config.text_config.max_position_embeddings = 8192
+    model.save_pretrained(folder)
+    build_processor(tokenizer, SHAPE).save_pretrained(folder)
+    return folder
