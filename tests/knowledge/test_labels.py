@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from stages.knowledge.labels import KINDS, UnknownLabelError, canonical, label, labels, members
+from tests.knowledge import public_sets
+
 
 @pytest.mark.parametrize("name", sorted(labels()))
 def test_a_label_has_a_known_kind_names_and_places(name: str) -> None:
@@ -82,24 +86,29 @@ def test_sources_unite_under_one_label(name, expected):
     assert canonical(name).name == expected
 
 
-TOTALSEGMENTATOR = """
-spleen kidney_right kidney_left gallbladder liver stomach pancreas adrenal_gland_right adrenal_gland_left lung_upper_lobe_left
-lung_lower_lobe_left lung_upper_lobe_right lung_middle_lobe_right lung_lower_lobe_right esophagus trachea thyroid_gland small_bowel
-duodenum colon urinary_bladder prostate kidney_cyst_left kidney_cyst_right sacrum vertebrae_S1 heart aorta pulmonary_vein
-brachiocephalic_trunk subclavian_artery_right subclavian_artery_left common_carotid_artery_right common_carotid_artery_left
-brachiocephalic_vein_left brachiocephalic_vein_right atrial_appendage_left superior_vena_cava inferior_vena_cava
-portal_vein_and_splenic_vein iliac_artery_left iliac_artery_right iliac_vena_left iliac_vena_right humerus_left humerus_right
-scapula_left scapula_right clavicula_left clavicula_right femur_left femur_right hip_left hip_right spinal_cord gluteus_maximus_left
-gluteus_maximus_right gluteus_medius_left gluteus_medius_right gluteus_minimus_left gluteus_minimus_right autochthon_left
-autochthon_right iliopsoas_left iliopsoas_right brain skull sternum costal_cartilages
-""".split() + [
-    *(f"vertebrae_{letter}{number}" for letter, last in (("C", 7), ("T", 12), ("L", 5)) for number in range(1, last + 1)),
-    *(f"rib_{side}_{number}" for side in ("left", "right") for number in range(1, 13)),
-]
+@pytest.mark.parametrize(
+    "names",
+    [
+        public_sets.TOTALSEGMENTATOR,
+        public_sets.AMOS22,
+        public_sets.BTCV,
+        public_sets.FLARE22,
+        public_sets.WORD,
+        public_sets.SEGRAP2023,
+        public_sets.MMWHS,
+        public_sets.VERSE,
+        public_sets.SPIDER,
+    ],
+)
+def test_every_structure_of_a_public_set_has_a_label_of_its_own_on_its_side(names):
+    found = {name: canonical(name) for name in names.values()}
+    assert len({entry.name for entry in found.values()}) == len(names)
+    for name, entry in found.items():
+        words = set(re.findall(r"[a-z0-9]+", name.lower()))
+        for side, said in (("left", {"left", "l"}), ("right", {"right", "r"})):
+            in_the_heart = entry.kind in ("part", "vessel") and entry.side is None
+            assert in_the_heart or (entry.side == side) == bool(words & said), name
 
 
-def test_every_structure_of_totalsegmentator_has_a_label_of_its_own():
-    assert len(TOTALSEGMENTATOR) == 117
-    found = [canonical(name) for name in TOTALSEGMENTATOR]
-    assert len({entry.name for entry in found}) == 117
-    assert all(entry.side == side for name, entry in zip(TOTALSEGMENTATOR, found, strict=True) for side in ("left", "right") if f"_{side}" in name and "atrial" not in name)
+def test_totalsegmentator_is_covered_whole():
+    assert len(public_sets.TOTALSEGMENTATOR) == 117

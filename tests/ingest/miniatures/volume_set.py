@@ -16,11 +16,6 @@ from tests.ingest.miniatures.phantom_volume import RAS, Axes, grey_values, plant
 CT, MR = (-150, 250), (0, 600)
 
 
-def numbered(names: str, first: int = 1) -> dict[int, str]:
-    """"spleen, liver" -> {1: "spleen", 2: "liver"}."""
-    return {number: name.strip() for number, name in enumerate(names.split(","), start=first)}
-
-
 @dataclass(frozen=True)
 class VolumeSet:
     """The documented layout of a set of label volumes.

@@ -3,25 +3,8 @@
 from __future__ import annotations
 
 from tests.ingest.miniatures.phantom_volume import LAS, LPS, SLICES_FIRST
-from tests.ingest.miniatures.volume_set import CT, MR, VolumeSet, numbered
-
-AMOS = numbered(
-    "spleen, right kidney, left kidney, gall bladder, esophagus, liver, stomach, arota, postcava, pancreas, right adrenal gland, "
-    "left adrenal gland, duodenum, bladder, prostate/uterus"
-)
-BTCV = numbered(
-    "spleen, right kidney, left kidney, gallbladder, esophagus, liver, stomach, aorta, inferior vena cava, "
-    "portal vein and splenic vein, pancreas, right adrenal gland, left adrenal gland"
-)
-FLARE22 = numbered(
-    "liver, right kidney, spleen, pancreas, aorta, inferior vena cava, right adrenal gland, left adrenal gland, gallbladder, "
-    "esophagus, stomach, duodenum, left kidney"
-)
-WORD = numbered(
-    "liver, spleen, kidney left, kidney right, stomach, gallbladder, esophagus, pancreas, duodenum, colon, intestine, adrenal, "
-    "rectum, bladder, head of femur left, head of femur right"
-)
-CT_ORG = numbered("liver, bladder, lungs, kidneys, bone, brain")
+from tests.ingest.miniatures.volume_set import CT, MR, VolumeSet
+from tests.knowledge.public_sets import AMOS22, BTCV, CT_ORG, FLARE22, TOTALSEGMENTATOR, WORD, numbered
 
 
 def _amos(split: str, number: str, grey: tuple[int, int], foreign: str) -> VolumeSet:
@@ -30,29 +13,13 @@ def _amos(split: str, number: str, grey: tuple[int, int], foreign: str) -> Volum
         images=[f"images{split}/amos_{{}}.nii.gz"],
         mask=f"labels{split}/amos_{{}}.nii.gz",
         cases=[number],
-        names=AMOS,
+        names=AMOS22,
         grey=grey,
         axes=LAS,
         others=(f"imagesTr/amos_{foreign}.nii.gz", f"labelsTr/amos_{foreign}.nii.gz", "imagesTs/amos_0002.nii.gz", "imagesTr/.DS_Store"),
-        dataset_json={"labels": {str(value): name for value, name in AMOS.items()}},
+        dataset_json={"labels": {str(value): name for value, name in AMOS22.items()}},
     )
 
-
-TOTALSEGMENTATOR = numbered(
-    "spleen, kidney_right, kidney_left, gallbladder, liver, stomach, pancreas, adrenal_gland_right, adrenal_gland_left, "
-    "lung_upper_lobe_left, lung_lower_lobe_left, lung_upper_lobe_right, lung_middle_lobe_right, lung_lower_lobe_right, esophagus, "
-    "trachea, thyroid_gland, small_bowel, duodenum, colon, urinary_bladder, prostate, kidney_cyst_left, kidney_cyst_right, sacrum, "
-    + ", ".join(f"vertebrae_{level}" for level in ("S1", *(f"{c}{n}" for c, last in (("L", 5), ("T", 12), ("C", 7)) for n in range(last, 0, -1))))
-    + ", heart, aorta, pulmonary_vein, brachiocephalic_trunk, subclavian_artery_right, subclavian_artery_left, "
-    "common_carotid_artery_right, common_carotid_artery_left, brachiocephalic_vein_left, brachiocephalic_vein_right, "
-    "atrial_appendage_left, superior_vena_cava, inferior_vena_cava, portal_vein_and_splenic_vein, iliac_artery_left, "
-    "iliac_artery_right, iliac_vena_left, iliac_vena_right, humerus_left, humerus_right, scapula_left, scapula_right, "
-    "clavicula_left, clavicula_right, femur_left, femur_right, hip_left, hip_right, spinal_cord, gluteus_maximus_left, "
-    "gluteus_maximus_right, gluteus_medius_left, gluteus_medius_right, gluteus_minimus_left, gluteus_minimus_right, "
-    "autochthon_left, autochthon_right, iliopsoas_left, iliopsoas_right, brain, skull, "
-    + ", ".join(f"rib_{side}_{number}" for side in ("left", "right") for number in range(1, 13))
-    + ", sternum, costal_cartilages"
-)
 
 SETS = {
     "totalsegmentator": VolumeSet(

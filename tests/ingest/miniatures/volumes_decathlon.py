@@ -7,9 +7,7 @@ from typing import Any
 from tests.ingest.miniatures.volume_set import CT, MR, VolumeSet
 
 
-def _task(
-    prefix: str, names: dict[int, str], said: dict[int, str], grey: tuple[int, int], channels: tuple[str, ...] = (), united: tuple[str, ...] = ()
-) -> VolumeSet:
+def _task(prefix: str, names: dict[int, str], said: dict[int, str], grey: tuple[int, int], channels: tuple[str, ...] = (), united: tuple[str, ...] = ()) -> VolumeSet:
     """A task: ``names`` are the meanings of the values, ``said`` what dataset.json calls them."""
     cases = [f"{prefix}_001", f"{prefix}_012"]
     pair = [{"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"} for case in cases]

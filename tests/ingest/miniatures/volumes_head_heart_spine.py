@@ -3,37 +3,8 @@
 from __future__ import annotations
 
 from tests.ingest.miniatures.phantom_volume import LPS, PIR
-from tests.ingest.miniatures.volume_set import CT, MR, VolumeSet, numbered
-
-SEGRAP = numbered(
-    "Brain, BrainStem, Chiasm, TemporalLobe_L, TemporalLobe_R, Hippocampus_L, Hippocampus_R, Eye_L, Eye_R, Lens_L, Lens_R, "
-    "OpticNerve_L, OpticNerve_R, MiddleEar_L, MiddleEar_R, IAC_L, IAC_R, TympanicCavity_L, TympanicCavity_R, VestibulSemi_L, "
-    "VestibulSemi_R, Cochlea_L, Cochlea_R, ETbone_L, ETbone_R, Pituitary, OralCavity, Mandible_L, Mandible_R, Submandibular_L, "
-    "Submandibular_R, Parotid_L, Parotid_R, Mastoid_L, Mastoid_R, TMjoint_L, TMjoint_R, SpinalCord, Esophagus, Larynx, "
-    "Larynx_Glottic, Larynx_Supraglot, PharynxConst, Thyroid, Trachea, GTVp, GTVnd"
-)
-MMWHS = {
-    500: "left ventricle blood cavity",
-    600: "right ventricle blood cavity",
-    420: "left atrium blood cavity",
-    550: "right atrium blood cavity",
-    205: "myocardium of the left ventricle",
-    820: "ascending aorta",
-    850: "pulmonary artery",
-}
-VERSE = {
-    **numbered(", ".join(f"C{level}" for level in range(1, 8))),
-    **numbered(", ".join(f"T{level}" for level in range(1, 13)), first=8),
-    **numbered(", ".join(f"L{level}" for level in range(1, 7)), first=20),
-    28: "T13",
-}
-# Counted from the bottom: L5 is 1.
-SPIDER = {
-    **numbered(", ".join(f"L{level}" for level in range(5, 0, -1))),
-    **numbered(", ".join(f"T{level}" for level in range(12, 0, -1)), first=6),
-    100: "spinal canal",
-    201: "intervertebral disc",
-}
+from tests.ingest.miniatures.volume_set import CT, MR, VolumeSet
+from tests.knowledge.public_sets import ACDC, BRATS, MMWHS, SEGRAP2023, SPIDER, VERSE
 
 
 def _mmwhs(modality: str, grey: tuple[int, int]) -> VolumeSet:
@@ -53,7 +24,7 @@ SETS = {
         images=[f"{{}}/{{}}_{sequence}.nii.gz" for sequence in ("flair", "t1", "t1ce", "t2")],
         mask="{}/{}_seg.nii.gz",
         cases=["BraTS2021_00000", "BraTS2021_00002"],
-        names={1: "necrotic tumor core", 2: "peritumoral edema", 4: "enhancing tumor"},
+        names=BRATS,
         grey=MR,
         axes=LPS,
     ),
@@ -61,8 +32,8 @@ SETS = {
         images=["SegRap2023_Training_Set_120cases/{}/image.nii.gz", "SegRap2023_Training_Set_120cases/{}/image_contrast.nii.gz"],
         mask="SegRap2023_Training_Set_120cases/{}/{structure}.nii.gz",
         cases=["segrap_0000"],
-        names=SEGRAP,
-        files=SEGRAP,
+        names=SEGRAP2023,
+        files=SEGRAP2023,
         grey=CT,
         others=("SegRap2023_Training_Set_120cases_OneHot_Labels/Task001/segrap_0000.nii.gz",),
     ),
@@ -82,7 +53,7 @@ SETS = {
         images=["training/patient001/patient001_{}.nii.gz"],
         mask="training/patient001/patient001_{}_gt.nii.gz",
         cases=["frame01", "frame12"],
-        names=numbered("RV, Myo, LV"),
+        names=ACDC,
         grey=MR,
         others=("training/patient001/patient001_4d.nii.gz", "training/patient001/Info.cfg"),
     ),
