@@ -27,6 +27,9 @@ from tests.anchor.scenes import disc, ellipse, rectangle
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = st.tuples(st.integers(1, 16), st.integers(1, 16))
 MASKS = arrays(bool, SIDES).filter(lambda mask: mask.any())
+PIECES = st.tuples(
+    arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(0, 11), st.integers(0, 15), st.sampled_from("ab")
+)
 SPACINGS = st.none() | st.tuples(st.floats(0.1, 5), st.floats(0.1, 5)).map(list)
 
 
@@ -79,7 +82,7 @@ def test_any_label_map_measures_as_in_plain_numpy(labels: np.ndarray, ring_px: i
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(0, 11), st.integers(0, 15), st.sampled_from("ab")), min_size=1, max_size=5))
+@given(st.lists(PIECES, min_size=1, max_size=5))
 def test_crops_that_overlap_and_touch_measure_as_in_plain_numpy(pieces: list) -> None:
     grey = _noise((20, 24), 5)
     crops = [Cut(label, row, column, mask) for mask, row, column, label in pieces if mask.any()]
