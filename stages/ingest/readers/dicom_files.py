@@ -24,6 +24,8 @@ _STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
 _DIRECTORY = "1.2.840.10008.1.3.10"
 # Enhanced and legacy-converted CT, MR and PET: many slices in one file, placed frame by frame.
 _ENHANCED = tuple(f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2.1", "2.2", "4.1", "4.4", "128.1", "130"))
+# Modalities of objects that are no pictures to mark things in: reports, presentation states, plans, doses, registrations, maps.
+_NO_PICTURES = ("SR", "PR", "KO", "DOC", "PLAN", "RTPLAN", "RTDOSE", "RTRECORD", "REG", "FID", "RWV", "AU", "ECG", "HD", "SMR", "PMAP", "ANN")
 # What `find` needs of a header; the rest is left unread.
 _HEADER = [
     "SOPClassUID",
@@ -108,7 +110,7 @@ def read_header(path: Path, shown: str) -> Header:
 
 def _header(dataset: Dataset, shown: str) -> Header:
     meta_class = str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-    kind = _kind(dataset, meta_class)
+    kind = _kind(dataset, meta_class, shown)
     uids = {key: str(dataset.get(key, "")) for key in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")}
     if kind != "directory" and not all(uids.values()):
         missing = ", ".join(key for key, value in uids.items() if not value)
@@ -126,7 +128,7 @@ def _header(dataset: Dataset, shown: str) -> Header:
     )
 
 
-def _kind(dataset: Dataset, meta_class: str) -> str:
+def _kind(dataset: Dataset, meta_class: str, shown: str) -> str:
     sop_class, modality = str(dataset.get("SOPClassUID", meta_class)), str(dataset.get("Modality", ""))
     if meta_class == _DIRECTORY:
         return "directory"
@@ -134,7 +136,10 @@ def _kind(dataset: Dataset, meta_class: str) -> str:
         return "seg"
     if sop_class == _STRUCTURES or modality == "RTSTRUCT":
         return "rtstruct"
-    return "image" if "Rows" in dataset else "other"
+    if modality in _NO_PICTURES:
+        return "other"
+    needed(dataset, "Rows", shown)  # a picture that was cut off before its description must not pass for something else
+    return "image"
 
 
 def _frame_of_reference(dataset: Dataset) -> str | None:

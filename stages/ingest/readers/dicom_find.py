@@ -25,6 +25,7 @@ VOLUME_ENDINGS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 PICTURE_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".gif")
 _DIRECTORY_NAME = "DICOMDIR"
 _SHORT = 8
+_COMMON_PARTS = ("case", "patient", "view", "split")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def _sort_files(card: Card, root: Path, names: _Names) -> tuple[list[_File], lis
             unmatched += [] if known else [path]
             continue
         if path.lower().endswith((*VOLUME_ENDINGS, *PICTURE_ENDINGS)):
-            masks.append(_File(path, parts, None))
+            named = match_parts(path, groups["mask"])
+            # Under the pattern of the images only those parts tie that mean the same everywhere.
+            masks.append(_File(path, named or {name: text for name, text in parts.items() if name in _COMMON_PARTS}, None))
             continue
         try:
             header = read_header(root / path, names.of(path))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from stages.core.records import Sample
 from tests.ingest.sources import card_content
 
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
@@ -53,6 +56,8 @@ def new_dataset(sop_class: str, sop_uid: str, study: str = "study", series: str 
     dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, sop_uid
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = uid(study), uid(study, series)
     dataset.StudyDate, dataset.StudyTime = "20190812", "101112"
+    dataset.PatientSex, dataset.StudyID, dataset.ReferringPhysicianName = "", "1", ""
+    dataset.Manufacturer, dataset.SeriesNumber, dataset.PositionReferenceIndicator = "tests", 1, ""
     for keyword, value in (PATIENT | values).items():
         setattr(dataset, keyword, value)
     return dataset
@@ -106,6 +111,11 @@ def write_series(
         paths.append(folder / f"{len(hu) - number:03d}")
         dataset.save_as(paths[-1], enforce_file_format=True)
     return paths
+
+
+def pixels_of(sample: Sample) -> np.ndarray:
+    """Stored pixels of a sample."""
+    return np.asarray(Image.open(io.BytesIO(sample.image)))
 
 
 def shown_hu(hu: np.ndarray) -> np.ndarray:
