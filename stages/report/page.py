@@ -62,6 +62,8 @@ def render(world: World, params: Params) -> str:
         measures=_shown_measures(world.table),
         gains=world.figures["gain"],
         split=world.split,
+        language=world.language,
+        texts=world.texts,
         plots=_plots(world),
         galleries=galleries,
         pictures=pictures,

@@ -47,6 +47,8 @@ class World:
     scores: dict[str, dict[str, Score]]
     figures: dict[str, Any]
     split: dict[str, Any]
+    language: dict[str, Any]
+    texts: list[dict[str, str]]
     table: list[dict[str, str]]
     slices: list[dict[str, str]]
     curve: list[dict[str, str]]
@@ -72,6 +74,8 @@ def load_world(datasets: Sequence[str]) -> World:
         scores={name: _by_id(read_table(f"data/scores/{name}", Score)) for name in CONTENDERS},
         figures=_metrics("evaluate"),
         split=_metrics("split"),
+        language=_metrics("generate"),
+        texts=_plot("generate_samples"),
         table=_plot("evaluate_table"),
         slices=_plot("evaluate_slices"),
         curve=_plot("evaluate_iou_curve"),
@@ -107,6 +111,6 @@ def _metrics(name: str) -> dict[str, Any]:
 def _plot(name: str) -> list[dict[str, str]]:
     path = Path(f"metrics/plots/{name}.csv")
     if not path.exists():
-        raise StageError(f"{path} not found: run `dvc repro evaluate` first")
+        raise StageError(f"{path} not found: run `dvc repro {name.split('_')[0]}` first")
     with path.open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))

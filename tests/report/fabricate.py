@@ -141,12 +141,22 @@ def fabricate(folder: Path, draws: int = 200) -> None:
     (folder / "metrics").mkdir(exist_ok=True)
     split = {"patients": {"train": 15, "val": 0, "test": 15}, "leakage": {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.25}}
     (folder / "metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
+    _language(folder, everything)
     run_stage("evaluate", evaluate)
 
 
-def _queries_of(
-    sample: Sample, anchors: list[Anchor], split: str, queries: dict[str, list[Query]], verdicts: list[Verdict], examples: list[Example]
-) -> None:
+def _language(folder: Path, queries: list[Query]) -> None:
+    """Metrics of the texts and the table of texts to read, a hostile one among them."""
+    row = {"distinct_1": 0.1, "distinct_2": 0.2, "distinct_3": 0.3, "vocabulary": 40, "mean_words": 7.5, "indistinct": 0.25}
+    spent = {"requests": 12, "tokens": 3456, "cost": 0.0123, "retries": 1, "failures": 2}
+    figures = {**row, **spent, "modalities": {"CT": row}, "difficulty": {"0": 0.1, "1": 0.5, "2": 0.3, "3": 0.1}}
+    (folder / "metrics/generate.json").write_text(json.dumps(figures), encoding="utf-8")
+    lines = ["modality,kind,style,difficulty,text,query_id", *(f'CT,{q.kind},phrase,1,"{q.text.replace(chr(34), chr(34) * 2)}",{q.query_id}' for q in queries[:9])]
+    (folder / "metrics/plots").mkdir(exist_ok=True)
+    (folder / "metrics/plots/generate_samples.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _queries_of(sample: Sample, anchors: list[Anchor], split: str, queries: dict[str, list[Query]], verdicts: list[Verdict], examples: list[Example]) -> None:
     """Six queries: single, multi and no target accepted; one rejected per case's reason; one undecided; one hostile text."""
     ids, boxes = [anchor.anchor_id for anchor in anchors], [anchor.box_xyxy_px for anchor in anchors]
     plan = [

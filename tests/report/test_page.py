@@ -55,6 +55,11 @@ def tree(html: str) -> Tree:
     return parsed
 
 
+def test_the_language_is_measured_and_texts_to_read_are_listed(html: str) -> None:
+    assert "texts to read" in html and "A model was asked 12 times" in html and "the two largest lesions" in html
+    assert "<td class=\"n\">25" in html
+
+
 def test_the_page_stands_alone(html: str, tree: Tree) -> None:
     for _, attributes in tree.elements:
         for name in ("src", "href", "xlink:href", "action"):
