@@ -67,7 +67,8 @@ def choose_slices(areas_px: np.ndarray, bounds: Bounds, min_object_px: int) -> l
     largest = counted.max(axis=1, keepdims=True)
     share = np.divide(counted, largest, out=np.zeros(counted.shape), where=largest > 0)
     allowed = share.any(axis=0)
-    reach = max(1.0, np.ptp(np.flatnonzero(allowed)) / bounds.per_volume) if allowed.any() else 1.0
+    slots = min(bounds.per_volume, bounds.per_label * max(1, len(share)))
+    reach = max(1.0, np.ptp(np.flatnonzero(allowed)) / slots) if allowed.any() else 1.0
     weight, shown, spread = np.ones(len(share)), np.zeros(len(share), int), np.ones(len(allowed))
     chosen: list[int] = []
     while len(chosen) < bounds.per_volume:
