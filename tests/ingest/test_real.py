@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import gzip
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageChops
 
 from stages.core.geometry import decode_mask
 from stages.core.records import Sample, SampleObject
@@ -103,3 +105,77 @@ def test_a_real_volume_is_cut_as_its_header_says_checked_on_the_bytes_of_the_fil
         shown = codes[::-1, ::-1, sample.slice_index].T  # right to the left, front to the top
         for item in sample.objects:
             assert np.array_equal(decode_mask(item.mask_rle), shown == int(item.label_source))
+
+
+def all_samples(name: str, step: int = 1) -> list[Sample]:
+    """Samples of every ``step``-th case."""
+    source, found = open_real(name)
+    return [sample for case in found.cases[::step] for sample in ingest_case((case, source)).samples]
+
+
+def counted(samples: list[Sample]) -> Counter[str]:
+    return Counter(item.label for sample in samples for item in sample.objects)
+
+
+def grey_values(path: Path) -> set[int]:
+    """Values of a grey or palette picture, as Pillow counts them."""
+    with Image.open(path) as picture:
+        return {value for _, value in picture.getcolors(1 << 16)}
+
+
+def test_every_nucleus_file_of_a_real_set_is_an_object_of_its_picture() -> None:
+    samples = all_samples("dsb2018_nuclei")
+    folder = REAL / "dsb2018_nuclei/stage1_train"
+    assert {sample.case_id: len(sample.objects) for sample in samples} == {
+        case.name: len(list((case / "masks").iterdir())) for case in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "codes"),
+    [
+        ("usgra_nerve_ultrasound", "dataset/**/masks/*.png", {1: "nerve", 2: "vessel"}),
+        ("wbc_cytology", "Dataset 1/*.png", {128: "white blood cell cytoplasm", 255: "white blood cell nucleus"}),
+    ],
+)
+def test_every_value_of_a_real_label_map_is_an_object(name: str, pattern: str, codes: dict[int, str]) -> None:
+    got = counted(all_samples(name))
+    files = Counter(codes[value] for path in (REAL / name).glob(pattern) for value in grey_values(path) if value)
+    assert {label: got[label] for label in codes.values()} == files
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("kvasir_polyp_endoscopy", ".jpg"), ("chaos_ct_liver_slices", ".jpg")])
+def test_a_real_mask_covers_the_pixels_that_pillow_counts_in_its_file(name: str, suffix: str) -> None:
+    for sample in all_samples(name):
+        with Image.open(REAL / name / f"masks/{sample.case_id}{suffix}") as picture:
+            bright = picture.convert("RGB").split()
+            area = sum(ImageChops.lighter(ImageChops.lighter(*bright[:2]), bright[2]).histogram()[128:])
+        assert sum(int(decode_mask(item.mask_rle).sum()) for item in sample.objects) == area
+
+
+def test_every_structure_of_the_real_radiographs_that_a_row_draws_is_an_object() -> None:
+    with (REAL / "cxr_covid_segmentations/structure.csv").open(encoding="utf-8-sig", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["Mask"].strip()]
+    # One probe's mask is 3 x 2 pixels, below ingest.min_object_px. Several masks of one structure are one region.
+    drawn: dict[str, set[str]] = {}
+    for row in rows:
+        if int(row["Width"]) * int(row["Height"]) >= limits().min_object_px:
+            drawn.setdefault(Path(row["Filename"]).stem, set()).add(row["Template Name"])
+    assert [name for name, structures in drawn.items() if "Right Lung" not in structures] == ["acute-respiratory-distress-syndrome-ards-1"]
+    for sample in all_samples("cxr_covid_segmentations", step=3):
+        assert {item.label_source for item in sample.objects} == drawn[sample.case_id]
+        assert len(sample.objects) == len(drawn[sample.case_id])
+
+
+def test_the_slices_of_real_volumes_hold_the_labels_that_their_bytes_hold() -> None:
+    for sample in all_samples("msd_hippocampus", step=4):
+        (path,) = [file.path for file in sample.source_files if "/labels/" in file.path]
+        raw = gzip.decompress((REAL / "msd_hippocampus" / path).read_bytes())
+        shape = struct.unpack_from("<3h", raw, 42)
+        start = int(struct.unpack_from("<f", raw, 108)[0])
+        size = shape[0] * shape[1]
+        axial = raw[start + sample.slice_index * size : start + (sample.slice_index + 1) * size]
+        areas = {str(value): axial.count(bytes([value])) for value in (1, 2)}
+        assert {item.label_source: int(decode_mask(item.mask_rle).sum()) for item in sample.objects} == {
+            value: area for value, area in areas.items() if area >= limits().min_object_px
+        }
