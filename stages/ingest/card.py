@@ -62,10 +62,10 @@ class Card:
     name: Annotated[str, "Key under `datasets` in params.yaml, and name of the card's file; lower-case letters, digits, underscores."]
     title: Annotated[str, "What the set is, in a line."]
     url: Annotated[str, "Where the data comes from."]
-    version: Annotated[str | None, "Release, commit or date of the files; null with a word in `notes`, or where the card was tried on a miniature only."]
+    version: Annotated[str | None, "Release, commit or date of the files; null needs a sentence in `notes` with the word 'version', unless the card was tried on a miniature only."]
     licence: Annotated[str | None, "SPDX id (CC-BY-4.0), or LicenseRef-NAME for terms that have none, null when unknown; goes with every sample."]
     licence_limits: Annotated[str, "The limits of the licence in words, or why it is not known."]
-    citation: Annotated[str | None, "What to cite; null with a word in `notes`."]
+    citation: Annotated[str | None, "What to cite; null needs a sentence in `notes` with the word 'citation'."]
     verified_on: Annotated[str, "What the card was tried on: files of the set, a tiny tree in its layout, or a phantom.", VERIFIED_ON]
     modality: Annotated[str, "How the pictures were taken.", MODALITIES]
     body_part: Annotated[str, "What they show, in a word: abdomen, chest, skin."]
@@ -155,9 +155,9 @@ def _check_facts(card: Card, where: str) -> None:
     _expect(card.licence is not None or bool(card.licence_limits), f"{where}:licence_limits", "a word why the licence is null", "")
     # Where no file was seen there is no version to state.
     told = card.version is not None or card.verified_on == "miniature" or "version" in card.notes.lower()
-    _expect(told, f"{where}:version", "a value, or a word in `notes` why the version is null", None)
+    _expect(told, f"{where}:version", "a value, or a sentence in `notes` with the word 'version' that says why there is none", None)
     told = card.citation is not None or "citation" in card.notes.lower()
-    _expect(told, f"{where}:citation", "a value, or a word in `notes` why the citation is null", None)
+    _expect(told, f"{where}:citation", "a value, or a sentence in `notes` with the word 'citation' that says why there is none", None)
 
 
 def _check_labels(card: Card, where: str) -> None:

@@ -13,6 +13,7 @@ import types
 import typing
 from typing import Annotated, Any
 
+from stages.core.params import ParamError
 from stages.ingest.card import FIELD_READERS, INTENSITIES, NEEDED_FIELDS, Card
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -45,6 +46,51 @@ def described_fields(record_type: type) -> dict[str, str]:
     """Field -> what its annotation says about it; an empty text where a block describes itself in its docstring."""
     hints = typing.get_type_hints(record_type, include_extras=True)
     return {name: next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, str)), "") for name, hint in hints.items()}
+
+
+def readme_tables() -> str:
+    """Fields, readers, flags and fault codes as the Markdown tables of ``data/cards/README.md``."""
+    from stages.ingest.faults import KINDS
+    from stages.ingest.quality import FLAGS
+
+    properties = card_schema()["properties"]
+    rows = []
+    for name, entry in properties.items():
+        needed = "yes" if name in card_schema()["required"] else ""
+        values = ", ".join("null" if value is None else str(value) for value in entry.get("enum", ()) if name != "reader")
+        text = entry.get("description", "") + (f" One of: {values}." if values else "")
+        rows.append([f"`{name}`", needed, text + _keys(entry)])
+    parts = [
+        ("Fields", _table(["field", "needed", "meaning"], rows)),
+        ("Flags", _table(["flag", "meaning, and what to do"], [[f"`{name}`", text] for name, text in FLAGS.items()])),
+        ("Fault codes", _table(["code", "meaning, and what to do"], [[f"`{name}`", text] for name, text in KINDS.items()])),
+    ]
+    return "\n".join(f"### {title}\n{table}" for title, table in parts)
+
+
+def _keys(block: dict[str, Any]) -> str:
+    """The keys of a block, those that may be left out in brackets."""
+    names = [f"`{key}`" if key in block["required"] else f"[`{key}`]" for key in block.get("properties", ())]
+    return f" Keys: {', '.join(names)}." if names else ""
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def reader_manual(name: str) -> str:
+    """What a reader's module says of layouts, options and sources, with an example.
+
+    Raises:
+        ParamError: there is no such reader.
+    """
+    from stages.ingest.readers import READERS
+
+    if name not in READERS:
+        raise ParamError(f"no reader {name!r}; there are {', '.join(sorted(READERS))}")
+    module = inspect.getmodule(type(READERS[name]))
+    return f"{name}: {inspect.getdoc(module) or ''}\n\n{inspect.getdoc(type(READERS[name])) or ''}\n"
 
 
 def _object(record_type: type) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def test_spdx_ids_expressions_and_own_references_are_licences(tmp_path: Path, li
 
 
 def test_what_is_null_is_explained(tmp_path: Path) -> None:
-    refused(tmp_path, "version: expected a value, or a word in `notes`", version=None, verified_on="real")
-    refused(tmp_path, "citation: expected a value, or a word in `notes`", citation=None)
+    refused(tmp_path, "version: expected a value, or a sentence in `notes`", version=None, verified_on="real")
+    refused(tmp_path, "citation: expected a value, or a sentence in `notes`", citation=None)
     refused(tmp_path, "licence_limits: expected a word why the licence is null", licence=None, licence_limits="")
     card = make_card(tmp_path, card_content(version=None, citation=None, verified_on="real", notes="No version or citation is stated."))
     assert card.version is None and card.citation is None
