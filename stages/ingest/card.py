@@ -42,13 +42,33 @@ EMPTY = ("fault", "drop", "keep")
 SPLITS = ("train", "val", "test")
 # Source name of the masks of a set whose file names carry no {label}.
 UNNAMED_MASK = "mask"
+# Readers of volumes, and readers that open picture files.
+_VOLUMES = ("volume_pairs", "nnunet", "dicom_series", "contour_text", "npz_arrays")
+_PICTURES = (
+    *("picture_label_map", "picture_mask_files", "picture_mask_crops", "coco_json", "labelme_json"),
+    *("picture_xml", "contour_text", "run_length_csv", "npz_arrays"),
+)
 # Fields that only some readers look at; for any other reader they are an error, since they would do nothing.
 FIELD_READERS: dict[str, tuple[str, ...]] = {
+    "slices": _VOLUMES,
+    "channel": ("volume_pairs", "nnunet", "dicom_series", "contour_text"),
+    "resample_masks": ("volume_pairs", "nnunet", "dicom_series", "picture_label_map", "picture_mask_files", "picture_mask_crops"),
+    "mask_threshold": ("volume_pairs", "dicom_series", "picture_mask_files", "picture_mask_crops"),
+    "fill_outlines": ("dicom_series", "picture_label_map", "picture_mask_files", "picture_mask_crops"),
+    "deidentified": ("dicom_series",),
     "crops": ("picture_mask_crops",),
+    "pictures": _PICTURES,
+    "polygons": ("coco_json", "labelme_json", "picture_xml"),
+    "labelme": ("labelme_json",),
+    "contours": ("contour_text",),
+    "run_lengths": ("run_length_csv",),
+    "arrays": ("npz_arrays",),
 }
 # Fields that a reader cannot do without.
 NEEDED_FIELDS: dict[str, tuple[str, ...]] = {
     "picture_mask_crops": ("crops",),
+    "run_length_csv": ("run_lengths",),
+    "npz_arrays": ("arrays",),
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 # An SPDX id, an expression of such ids, or a LicenseRef- for terms that have none.
