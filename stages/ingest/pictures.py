@@ -68,22 +68,32 @@ def read_picture(root: Path, path: str, card: Card, max_pixels: int) -> Shown:
     """
     options = card.pictures or PictureFiles()
     if options.raw is not None:
-        return _by_rule(read_raw(root / path, path, options.raw, max_pixels), card, path, options.inverted)
+        return shown_values(read_raw(root / path, path, options.raw, max_pixels), card, path, options.inverted)
     content = read_content(root / path, path)
     if only_tifffile(content):
-        return _by_rule(read_tiff(content, path, options.page, max_pixels), card, path, options.inverted)
+        return shown_values(read_tiff(content, path, options.page, max_pixels), card, path, options.inverted)
     picture, wide = decode(content, path, options.page, max_pixels)
-    flags = _file_flags(picture, path)
     if wide:
         tiff = picture.format == "TIFF"
         values = read_tiff(content, path, options.page, max_pixels) if tiff else read_wide_colour(content, path)
-        return _by_rule(values, card, path, options.inverted, flags)
+        return shown_values(values, card, path, options.inverted, _file_flags(picture, path))
+    return shown_picture(picture, card, path)
+
+
+def shown_picture(picture: Image.Image, card: Card, path: str) -> Shown:
+    """A decoded picture brought to 8 bits by the card's intensity rule.
+
+    Raises:
+        Fault: NaN, or one value where a range is needed.
+    """
+    options = card.pictures or PictureFiles()
+    flags = _file_flags(picture, path)
     if picture.mode.startswith("I") or picture.mode == "F":
         # Pillow turns TIFF's "white is zero" round for 8 bits alone.
         inverted = options.inverted != (picture.format == "TIFF" and _tag(picture, _PHOTOMETRIC) == 0)
-        return _by_rule(np.asarray(picture), card, path, inverted, flags)
+        return shown_values(np.asarray(picture), card, path, inverted, flags)
     pixels, more = _plain_pixels(picture)
-    return _by_rule(pixels, card, path, options.inverted, flags + more)
+    return shown_values(pixels, card, path, options.inverted, flags + more)
 
 
 def open_picture(root: Path, path: str, max_pixels: int, page: int | None = None) -> Image.Image:
@@ -173,8 +183,12 @@ def _is_grey(pixels: np.ndarray) -> bool:
     return True
 
 
-def _by_rule(values: np.ndarray, card: Card, path: str, inverted: bool, flags: list[str] | None = None) -> Shown:
-    """Values in 8 bits by the card's intensity rule; all channels alike, so that colours keep their balance."""
+def shown_values(values: np.ndarray, card: Card, path: str, inverted: bool, flags: list[str] | None = None) -> Shown:
+    """Values (height, width) or (height, width, 3) in 8 bits by the card's intensity rule, all channels alike, so that colours keep their balance.
+
+    Raises:
+        Fault: NaN, or one value where a range is needed.
+    """
     flags, rule = list(flags or []), card.intensity
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise Fault("not_finite", path, "the picture holds NaN or infinite values: export it again")

@@ -23,7 +23,11 @@ _CIRCLE_STEP_PX = 0.5
 
 
 class PolygonError(ValueError):
-    """Rings that give no mask; the message says what is wrong with them."""
+    """Rings that give no mask; the message says what is wrong. ``empty``: they lie in the image and hold no pixel of it."""
+
+    def __init__(self, message: str, empty: bool = False) -> None:
+        super().__init__(message)
+        self.empty = empty
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,10 @@ def fill_rings(rings: Sequence[np.ndarray], shape: tuple[int, int], pixel_centre
     if right <= left or bottom <= top:
         span = f"x {low[0]:.1f} to {high[0]:.1f}, y {low[1]:.1f} to {high[1]:.1f}"
         outside = high[0] <= 0 or high[1] <= 0 or low[0] >= width or low[1] >= height
-        raise PolygonError(f"it lies outside the image of {width} x {height} ({span})" if outside else f"it has no area ({span})")
+        raise PolygonError(f"it lies outside the image of {width} x {height} ({span})" if outside else f"it has no area ({span})", not outside)
     mask = _parity(moved, top, left, bottom - top, right - left)
     if not mask.any():
-        raise PolygonError("it holds no pixel centre: it has no area, or is thinner than a pixel")
+        raise PolygonError("it holds no pixel centre: it has no area, or is thinner than a pixel", empty=True)
     clipped = bool((low < -_ROUNDING_PX).any() or high[0] > width + _ROUNDING_PX or high[1] > height + _ROUNDING_PX)
     return Filled(mask, (top, left), clipped)
 

@@ -20,6 +20,7 @@ not fit (``{case:[^_]+}``).
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,10 @@ import numpy as np
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case, Found, MaskFile, Place, tie_by_name
-from stages.ingest.objects import ObjectMask, labels_of, unite_semantic
 from stages.ingest.picture_masks import read_mask
 from stages.ingest.pictures import read_picture
 from stages.ingest.readers.base import Reading, Source
-from stages.ingest.readers.pictured import no_object, on_image, pictured
-
-# Faults after which the other masks of the label still stand, since no pixel of it is lost.
-_NOTHING_LOST = frozenset({"empty_mask", "mask_not_given"})
+from stages.ingest.readers.pictured import Drawing, Patch, on_image, read_drawings
 
 
 class PictureMaskFiles:
@@ -50,59 +47,30 @@ class PictureMaskFiles:
 
 
 def read_with_masks(case: Case, source: Source) -> Reading:
-    """A picture and its binary masks, in file order.
-
-    A mask that is faulty withdraws its label from the picture, since neither its presence nor its absence can be
-    claimed any more; after an empty or missing mask the label's other objects stay, but it no longer counts as
-    completely annotated (unless the card says that empty masks mean absence).
+    """A picture and its binary masks, in file order (``readers.pictured`` says what a faulty one costs).
 
     Raises:
         Fault: the picture is unusable, a label is unknown, or no mask is left.
     """
-    card = source.card
-    shown = read_picture(source.root, case.image, card, source.limits.max_pixels)
-    objects: list[ObjectMask] = []
-    faults: list[Fault] = []
-    flags: list[str] = []
-    incomplete: set[str] = set()
-    withdrawn: set[str] = set()
-    n_absent = 0
-    for mask_file in case.masks:
-        labels = labels_of(mask_file.source, card, mask_file.path)
-        if not labels:
-            continue
-        try:
-            mask, mask_flags = _read_placed(mask_file, source, shown.pixels.shape[:2])
-        except Fault as fault:
-            if fault.kind == "empty_mask" and card.empty_images != "fault":
-                n_absent += 1
-                continue
-            faults.append(fault)
-            incomplete.update(labels)
-            withdrawn.update(labels if fault.kind not in _NOTHING_LOST else ())
-            continue
-        flags += mask_flags
-        objects += [ObjectMask(label, mask_file.source, card.labels[label].semantic, mask) for label in labels]
-    kept = unite_semantic([item for item in objects if item.label not in withdrawn])
-    nothing_there = n_absent > 0 and not faults and not objects
-    if not kept and case.masks and not nothing_there:
-        raise no_object(case, faults)
-    return Reading([pictured(case, card, shown, kept, flags, sorted(incomplete))], faults)
+    shown = read_picture(source.root, case.image, source.card, source.limits.max_pixels)
+    drawings = [Drawing(mask.source, mask.path, partial(_read_placed, mask, source)) for mask in case.masks]
+    return read_drawings(case, source, shown, drawings)
 
 
-def _read_placed(mask_file: MaskFile, source: Source, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """Boolean mask of the picture's ``shape`` (height, width); a cropped one is set at its place."""
+def _read_placed(mask_file: MaskFile, source: Source, shape: tuple[int, int]) -> Patch:
+    """Mask of a picture of ``shape`` (height, width); a cropped one at its place."""
     if mask_file.fault is not None:
         raise mask_file.fault
     mask, flags = read_mask(source.root, mask_file.path, source.card, source.limits.max_pixels)
     if mask_file.place is None:
         mask, more = on_image(mask, shape, source.card, mask_file.path)
-        return mask, flags + more
-    return _place(mask, mask_file.place, shape, mask_file.path), flags
+        return Patch(mask, None, flags + more)
+    corner = _corner(mask, mask_file.place, shape, mask_file.path)
+    return Patch(mask, corner, flags)
 
 
-def _place(mask: np.ndarray, place: Place, shape: tuple[int, ...], path: str) -> np.ndarray:
-    """A cropped mask set into an empty one of ``shape`` (height, width); nothing is scaled to fit."""
+def _corner(mask: np.ndarray, place: Place, shape: tuple[int, int], path: str) -> tuple[int, int]:
+    """Where a cropped mask begins, after a look at all numbers; nothing is scaled to fit."""
     height, width = shape
     if (place.image_width, place.image_height) != (width, height) or mask.shape != (place.height, place.width):
         stated = f"{(place.width, place.height)} in an image of {(place.image_width, place.image_height)}"
@@ -111,6 +79,4 @@ def _place(mask: np.ndarray, place: Place, shape: tuple[int, ...], path: str) ->
     if min(place.top, place.left) < 0 or place.top + place.height > height or place.left + place.width > width:
         cause = f"placed at row {place.top}, column {place.left} it leaves the image of {width} x {height}: mend the table"
         raise Fault("mask_outside", path, cause)
-    whole = np.zeros(shape, bool)
-    whole[place.top : place.top + place.height, place.left : place.left + place.width] = mask
-    return whole
+    return place.top, place.left
