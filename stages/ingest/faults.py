@@ -28,6 +28,7 @@ KINDS = {
     "mask_size": "the mask has another size than its image: export it at that size, or set `resample_masks`",
     "mask_outside": "a cropped mask leaves its image: mend the table",
     "bad_mask_values": "a label volume holds fractions: it was interpolated, resample by nearest neighbour",
+    "several_images": "a mask fits more than one image",
     "several_masks": "more than one label map goes with the image: narrow the mask pattern",
     "unknown_label": "a source that the card does not know: put it under `labels` or `ignored_sources`",
     "empty_mask": "no foreground: see `mask_threshold`, or set `empty_images`",

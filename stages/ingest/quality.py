@@ -43,6 +43,14 @@ FLAGS = {
     "more_than_8_bit": "brought to 8 bits by percentiles of the picture",
     "alpha_dropped": "transparency was not empty and is not kept",
     "orientation_unknown": "the header states no orientation, so the patient's sides stay unknown",
+    "gantry_tilt": "DICOM: slices drift sideways along the stack: pictures are cut along the slices only, where nothing is distorted",
+    "uneven_spacing": "DICOM: distances of the slices differ by up to a tenth; the usual one counts",
+    "burned_in_annotation": "DICOM: the pixels hold text, or may (ultrasound, captures): look for names before anything is passed on",
+    "lossy_compression": "DICOM: compressed with loss before",
+    "no_window_in_header": "DICOM: the header asks for no window, so percentiles were taken: give one in the card",
+    "open_contours_left_out": "DICOM: points and open lines of an RTSTRUCT are no areas",
+    "spacing_at_detector": "DICOM: the pixel size is the detector's, so things look larger than they are, by an unknown few percent",
+    "upside_down": "DICOM: the header says that the head is below: look at it, above and below are the picture's",
     UNMATCHED: "files that no pattern explains: name them under files:other, or mend a pattern",
 }
 # Shown in the figures also when there is none.

@@ -37,9 +37,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plant(folder: Path, label: str = "Liver") -> None:
     """A series and its SEG whose names, headers and private elements tell who the patient is."""
-    series = write_series(
-        folder / "root/Zebra^Quentin", ct_values(), InstitutionName="Ward 17", ReferringPhysicianName="Wombat^W", StudyDescription="Zebra liver"
-    )
+    series = write_series(folder / "root/Zebra^Quentin", ct_values(), InstitutionName="Ward 17", ReferringPhysicianName="Wombat^W", StudyDescription="Zebra liver")
     for path in series:
         dataset = pydicom.dcmread(path)
         block = dataset.private_block(0x0011, "Wombat vendor", create=True)

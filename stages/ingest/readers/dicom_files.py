@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import struct
 import warnings
@@ -17,8 +18,6 @@ from stages.ingest.faults import Fault
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# What pydicom raises on damaged content, beside its own InvalidDicomError.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, OverflowError, struct.error, zlib.error)
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -61,6 +60,15 @@ class Header:
     references: frozenset[str]
 
 
+@functools.cache
+def damage() -> tuple[type[Exception], ...]:
+    """What pydicom raises on damaged content, beside its InvalidDicomError."""
+    from pydicom.errors import BytesLengthException
+
+    plain = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, OverflowError)
+    return (*plain, BytesLengthException, struct.error, zlib.error)
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No warning and no log line of pydicom, since both quote the values of elements."""
@@ -73,6 +81,20 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.disabled = before
+
+
+@contextlib.contextmanager
+def parsing(shown: str) -> Iterator[None]:
+    """Around code that takes header elements at their word: a value of the wrong kind becomes a fault that does not quote it.
+
+    Raises:
+        Fault: an element could not be understood.
+    """
+    try:
+        with quiet():
+            yield
+    except damage() as error:
+        raise Fault("unreadable_image", shown, f"its header cannot be understood ({type(error).__name__}): mend the header") from error
 
 
 def open_dataset(path: Path, shown: str, header_only: bool = False) -> Dataset:
@@ -90,7 +112,7 @@ def open_dataset(path: Path, shown: str, header_only: bool = False) -> Dataset:
     except InvalidDicomError as error:
         cause = "no DICOM file (the mark DICM after 128 bytes is missing): take it out of the card's pattern, or write it again with `dcmconv`"
         raise Fault("unreadable_image", shown, cause) from error
-    except DAMAGE as error:
+    except damage() as error:
         raise Fault("unreadable_image", shown, f"pydicom cannot parse it ({type(error).__name__}): damaged or truncated; fetch it again") from error
 
 
@@ -101,11 +123,8 @@ def read_header(path: Path, shown: str) -> Header:
         Fault: no DICOM file, damaged, or without the UIDs that every DICOM file has.
     """
     dataset = open_dataset(path, shown, header_only=True)
-    try:
-        with quiet():
-            return _header(dataset, shown)
-    except DAMAGE as error:
-        raise Fault("unreadable_image", shown, f"its header cannot be understood ({type(error).__name__}): mend the header") from error
+    with parsing(shown):
+        return _header(dataset, shown)
 
 
 def _header(dataset: Dataset, shown: str) -> Header:

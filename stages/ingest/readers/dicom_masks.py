@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from stages.ingest.files import Case, MaskFile
 from stages.ingest.objects import ANY_SOURCE, BACKGROUND, ObjectMask, labels_of, unite_semantic
 from stages.ingest.picture_masks import read_label_map, read_mask
 from stages.ingest.readers.base import Source
-from stages.ingest.readers.dicom_files import open_dataset
+from stages.ingest.readers.dicom_files import open_dataset, parsing
 from stages.ingest.readers.dicom_find import PICTURE_ENDINGS, VOLUME_ENDINGS
 from stages.ingest.readers.dicom_grid import Grid
 from stages.ingest.readers.dicom_identity import identifying_attributes
@@ -23,6 +24,9 @@ from stages.ingest.readers.dicom_regions import Region, source_of
 from stages.ingest.readers.dicom_rtstruct import read_structures
 from stages.ingest.readers.dicom_seg import read_segments
 from stages.ingest.volume_labels import MaskVolumes, count_codes, whole_numbers
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 
 @dataclass(frozen=True)
@@ -92,21 +96,26 @@ def read_masks(case: Case, source: Source, target: Target, plane: str | None) ->
 
 def _add_dicom(case: Case, mask: MaskFile, source: Source, target: Target, marked: Marked) -> None:
     dataset = open_dataset(source.root / case.path_of(mask.path), mask.path)
-    marked.dropped += identifying_attributes(dataset)
-    if "SegmentSequence" in dataset:
-        most = source.limits.max_pixels * PICTURES_PER_VOLUME
-        regions = read_segments(dataset, target.grid, target.instances, target.size, mask.path, most)
-    elif target.grid is None:
-        cause = "structures in millimetres need an image with a place in the patient: fetch the series that they were drawn on"
-        raise Fault("geometry_mismatch", mask.path, cause)
-    else:
-        regions, flags = read_structures(dataset, target.grid, target.frame_of_reference, mask.path)
-        marked.flags += flags
+    with parsing(mask.path):
+        marked.dropped += identifying_attributes(dataset)
+        regions, flags = _regions(dataset, mask.path, source, target)
+    marked.flags += flags
     while regions:  # one region after the other is laid on the volume and let go
         region = regions.pop(0)
         name = source_of(region, source.card, mask.path, private=bool(case.paths))
         wanted = bool(region.masks) and bool(labels_of(name, source.card, mask.path))
         marked.take(name, _whole(region, target) if wanted else None, mask.path)
+
+
+def _regions(dataset: Dataset, file: str, source: Source, target: Target) -> tuple[list[Region], list[str]]:
+    """What a SEG or an RTSTRUCT marks, and flags."""
+    if "SegmentSequence" in dataset:
+        most = source.limits.max_pixels * PICTURES_PER_VOLUME
+        return read_segments(dataset, target.grid, target.instances, target.size, file, most), []
+    if target.grid is None:
+        cause = "structures in millimetres need an image with a place in the patient: fetch the series that they were drawn on"
+        raise Fault("geometry_mismatch", file, cause)
+    return read_structures(dataset, target.grid, target.frame_of_reference, file)
 
 
 def _whole(region: Region, target: Target) -> np.ndarray:

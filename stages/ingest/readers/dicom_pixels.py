@@ -8,13 +8,15 @@ import numpy as np
 
 from stages.core.volume import window_to_8bit
 from stages.ingest.faults import Fault
-from stages.ingest.readers.dicom_files import DAMAGE, functional_group, needed, quiet
+from stages.ingest.readers.dicom_files import damage, functional_group, needed, quiet
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 # A series may hold as many values as so many pictures of the largest allowed size hold pixels.
 PICTURES_PER_VOLUME = 10
+# Ultrasound images and films, secondary captures of all kinds.
+_MOSTLY_WITH_TEXT = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7")
 
 
 def decoded(dataset: Dataset, file: str, max_values: int) -> tuple[np.ndarray, str]:
@@ -43,7 +45,7 @@ def decoded(dataset: Dataset, file: str, max_values: int) -> tuple[np.ndarray, s
     try:
         with quiet():
             array, facts = decoder.as_array(dataset, raw=False)
-    except (*DAMAGE, RuntimeError) as error:
+    except (*damage(), RuntimeError) as error:
         raise Fault("unreadable_image", file, f"its pixels cannot be decoded ({type(error).__name__}): truncated or damaged; fetch it again") from error
     colour = int(facts["samples_per_pixel"]) > 1
     array = array if array.ndim == (4 if colour else 3) else array[np.newaxis]
@@ -116,7 +118,7 @@ def to_rgb(stored: np.ndarray, dataset: Dataset, meaning: str, file: str) -> np.
         try:
             with quiet():
                 looked_up = apply_color_lut(stored, dataset)
-        except DAMAGE as error:
+        except damage() as error:
             raise Fault("unreadable_image", file, f"its palette cannot be used ({type(error).__name__}): export it as RGB") from error
         return (looked_up >> 8).astype(np.uint8) if looked_up.dtype == np.uint16 else looked_up
     if meaning != "RGB":
@@ -131,6 +133,11 @@ def is_inverted(dataset: Dataset, meaning: str) -> bool:
 
 
 def header_flags(dataset: Dataset) -> set[str]:
-    """What the header says against a picture: text burned into it, compression that lost something."""
-    flags = {"burned_in_annotation"} if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES" else set()
+    """What the header says against a picture: text burned into it, compression that lost something.
+
+    Ultrasound and secondary captures mostly have text in their pixels: there only the header's NO clears them.
+    """
+    burned, sop_class = str(dataset.get("BurnedInAnnotation", "")).upper(), str(dataset.get("SOPClassUID", ""))
+    doubtful = sop_class.startswith(_MOSTLY_WITH_TEXT) or str(dataset.get("Modality", "")) == "US"
+    flags = {"burned_in_annotation"} if burned == "YES" or (doubtful and burned != "NO") else set()
     return flags | ({"lossy_compression"} if str(dataset.get("LossyImageCompression", "")) == "01" else set())

@@ -58,10 +58,12 @@ def read_segments(dataset: Dataset, grid: Grid | None, instances: Sequence[str],
 
 
 def _declared(dataset: Dataset, file: str) -> list[Region]:
-    """The segments that the header describes."""
+    """The segments that the header describes; number 0 is the background of label maps."""
     regions = []
     for segment in needed(dataset, "SegmentSequence", file):
         number = int(needed(segment, "SegmentNumber", file))
+        if number == 0:
+            continue
         names = [str(segment.get("SegmentLabel", "")).strip()]
         for code in segment.get("SegmentedPropertyTypeCodeSequence") or []:
             value = code.get("CodeValue") or code.get("LongCodeValue")

@@ -15,7 +15,7 @@ from stages.ingest.card import Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case, Found
 from stages.ingest.readers.base import Reading, Source
-from stages.ingest.readers.dicom_files import open_dataset
+from stages.ingest.readers.dicom_files import open_dataset, parsing
 from stages.ingest.readers.dicom_find import find_cases
 from stages.ingest.readers.dicom_grid import Grid, Slice, build_grid, slices_of
 from stages.ingest.readers.dicom_identity import identifying_attributes
@@ -49,10 +49,13 @@ class DicomSeries:
         """Decode a series or a picture, and lay its masks on it."""
         series = _Series(case, source)
         first = open_dataset(source.root / case.path_of(case.files[0]), case.files[0])
-        if not _is_placed(first):
-            return read_picture(case, source, first)
+        with parsing(case.files[0]):
+            if not _is_placed(first):
+                return read_picture(case, source, first)
         for file in case.files:
-            series.add(first if file == case.files[0] else open_dataset(source.root / case.path_of(file), file), file)
+            dataset = first if file == case.files[0] else open_dataset(source.root / case.path_of(file), file)
+            with parsing(file):
+                series.add(dataset, file)
         return series.reading()
 
 

@@ -98,7 +98,7 @@ def write_series(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, plane in enumerate(hu):
-        dataset = new_dataset(CT_CLASS, uid(study, series, number), study, series, Modality="CT", **values)
+        dataset = new_dataset(CT_CLASS, uid(study, series, number), study, series, **({"Modality": "CT"} | values))
         dataset.FrameOfReferenceUID = uid(study, "frame")
         dataset.ImageOrientationPatient = [float(value) for value in orientation]
         place = np.array(origin) + number * step_mm * normal if positions is None else positions[number]
@@ -150,7 +150,7 @@ def write_seg(path: Path, series: list[Path], masks: dict[str, np.ndarray], kind
     stack = np.stack(list(masks.values()), axis=-1)
     segmentation = hd.seg.Segmentation(
         source_images=[pydicom.dcmread(file) for file in series],
-        pixel_array=stack if kind == "BINARY" else stack.astype(np.float32),
+        pixel_array=stack.astype(np.float32) if kind == "FRACTIONAL" else stack.astype(np.uint8),
         segmentation_type=hd.seg.SegmentationTypeValues(kind),
         segment_descriptions=segments,
         series_instance_uid=uid(path.name, "series"),
@@ -198,7 +198,7 @@ def write_rtstruct(path: Path, series: list[Path], rois: dict[str, list[np.ndarr
 
 def write_radiograph(path: Path, pixels: np.ndarray, meaning: str = "MONOCHROME2", **values: Any) -> Path:
     """A CR picture without a place in the patient."""
-    dataset = new_dataset(CR_CLASS, uid(path.name), series=path.name, Modality="CR", **values)
+    dataset = new_dataset(CR_CLASS, uid(path.name), series=path.name, **({"Modality": "CR"} | values))
     set_pixels(dataset, pixels, meaning)
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)

@@ -18,6 +18,7 @@ from stages.core.volume import write_volume
 from stages.ingest.readers.dicom_rtstruct import fill_even_odd
 from tests.ingest.readers.dicom_sources import CORONAL, SPACING, block_mask, ct_values, dicom_card, uid, write_rtstruct, write_seg, write_series
 from tests.ingest.readers.test_dicom_series import fault_of, outline, samples_of
+from tests.ingest.sources import ingest_folder
 
 SHAPE = (5, 24, 32)
 LIVER = block_mask(SHAPE, (0, 3, 4, 20, 3, 25))
@@ -223,3 +224,30 @@ def test_the_structure_of_a_label_volume_may_stand_in_its_name(tmp_path: Path) -
     files = {"image": ["ct/*"], "mask": ["{label}.nii.gz"], "other": []}
     samples = samples_of(tmp_path, dicom_card(files=files))
     assert (sorted(masks_of(samples, "liver")), sorted(masks_of(samples, "heart"))) == ([0, 1, 2], [1])
+
+
+def test_a_label_map_segmentation_holds_all_segments_in_one_frame_a_slice(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "root/ct", ct_values())
+    write_seg(tmp_path / "root/seg.dcm", series, {"Liver": LIVER, "Heart": HEART & ~LIVER}, kind="LABELMAP")
+    samples = samples_of(tmp_path, dicom_card())
+    assert all(np.array_equal(mask, LIVER[index]) for index, mask in masks_of(samples, "liver").items())
+    assert np.array_equal(masks_of(samples, "heart")[1], (HEART & ~LIVER)[1])
+
+
+@pytest.mark.parametrize("target", ["root/ct/003", "root/seg.dcm", "root/rt.dcm"])
+def test_damaged_bytes_are_faults_or_harmless_and_never_stop_the_run(tmp_path: Path, target: str) -> None:
+    series = write_series(tmp_path / "root/ct", ct_values())
+    write_seg(tmp_path / "root/seg.dcm", series, {"Liver": LIVER})
+    write_rtstruct(tmp_path / "root/rt.dcm", series, {"Heart": [outline(series[1], 5, 15, 5, 15)]})
+    path = tmp_path / target
+    whole = path.read_bytes()
+    draw = np.random.default_rng(5)
+    for _ in range(40):
+        content = bytearray(whole)
+        for place in draw.integers(132, len(whole) - (2 * 24 * 32 if "ct" in target else 0), 12):
+            content[place] = int(draw.integers(256))
+        path.write_bytes(bytes(content))
+        found, results = ingest_folder(tmp_path, dicom_card())
+        errors = [*found.errors, *(error for result in results for error in result.lost)]
+        assert errors or any(result.samples for result in results)
+        assert all(error.cause for error in errors)

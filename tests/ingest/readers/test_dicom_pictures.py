@@ -83,9 +83,7 @@ def test_low_values_are_bright_where_the_header_says_so(tmp_path: Path) -> None:
         ({}, None, None, []),
     ],
 )
-def test_the_pixel_size_says_where_it_comes_from(
-    tmp_path: Path, values: dict[str, Any], spacing: list[float] | None, source: str | None, flags: list[str]
-) -> None:
+def test_the_pixel_size_says_where_it_comes_from(tmp_path: Path, values: dict[str, Any], spacing: list[float] | None, source: str | None, flags: list[str]) -> None:
     write_case(tmp_path, **values)
     (sample,) = samples_of(tmp_path, xray_card())
     assert (sample.spacing_mm, json.loads(sample.transform).get("spacing_from"), sample.flags) == (spacing, source, flags)
@@ -144,9 +142,18 @@ def test_a_palette_is_looked_up(tmp_path: Path) -> None:
     assert np.array_equal(pixels_of(samples_of(tmp_path, xray_card())[0]), expected)
 
 
-def test_text_in_the_pixels_is_flagged(tmp_path: Path) -> None:
-    write_case(tmp_path, BurnedInAnnotation="YES")
-    assert samples_of(tmp_path, xray_card())[0].flags == ["burned_in_annotation"]
+@pytest.mark.parametrize(
+    ("values", "flags"),
+    [
+        ({"BurnedInAnnotation": "YES"}, ["burned_in_annotation"]),
+        ({"BurnedInAnnotation": "NO", "Modality": "US"}, []),
+        ({"Modality": "US"}, ["burned_in_annotation"]),
+        ({}, []),
+    ],
+)
+def test_text_that_is_or_may_be_in_the_pixels_is_flagged(tmp_path: Path, values: dict[str, Any], flags: list[str]) -> None:
+    write_case(tmp_path, **values)
+    assert samples_of(tmp_path, xray_card())[0].flags == flags
 
 
 def test_a_film_needs_a_chosen_frame(tmp_path: Path) -> None:

@@ -121,9 +121,7 @@ def test_a_slice_that_is_missing_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("shift", "flags", "fault"), [(0.1, ["uneven_spacing"], None), (0.6, [], "uneven_slices")])
-def test_uneven_slices_are_flagged_within_a_tenth_and_refused_beyond(
-    tmp_path: Path, shift: float, flags: list[str], fault: str | None
-) -> None:
+def test_uneven_slices_are_flagged_within_a_tenth_and_refused_beyond(tmp_path: Path, shift: float, flags: list[str], fault: str | None) -> None:
     places = np.array([[0, 0, height] for height in (0, 2.5, 5, 7.5 + shift, 10)], float)
     liver_case(tmp_path, positions=places)
     if fault:
@@ -227,9 +225,7 @@ def outline(path: Path, r0: int, r1: int, c0: int, c1: int) -> np.ndarray:
     dataset = pydicom.dcmread(path)
     right, down = np.array(dataset.ImageOrientationPatient[:3], float), np.array(dataset.ImageOrientationPatient[3:], float)
     corners = [(r0, c0), (r0, c1), (r1, c1), (r1, c0)]
-    return np.array(
-        [np.array(dataset.ImagePositionPatient, float) + (r - 0.5) * SPACING[0] * down + (c - 0.5) * SPACING[1] * right for r, c in corners]
-    )
+    return np.array([np.array(dataset.ImagePositionPatient, float) + (r - 0.5) * SPACING[0] * down + (c - 0.5) * SPACING[1] * right for r, c in corners])
 
 
 @pytest.mark.parametrize("keep", [0, 100, 700])
