@@ -110,7 +110,7 @@ class RawPicture:
 class PictureFiles:
     """What picture files need said.
 
-    ``page``: which page of multi-page files is meant, from 0 (without it such a file is a fault). ``inverted``: high
+    ``page``: which page of multi-page images is meant, from 0 (without it such a file is a fault; masks have one page). ``inverted``: high
     values are dark. ``code_tolerance``: label maps whose codes are blurred by JPEG; a pixel takes the nearest code of
     the card when no channel differs by more than this (255: always the nearest). ``raw``: see there.
     """

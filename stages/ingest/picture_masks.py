@@ -27,7 +27,7 @@ def read_mask(root: Path, path: str, card: Card, max_pixels: int) -> tuple[np.nd
     Raises:
         Fault: unreadable, no pixel above the threshold, or an outline that encloses nothing.
     """
-    values = _brightness(open_picture(root, path, max_pixels, _page(card)))
+    values = _brightness(open_picture(root, path, max_pixels))
     threshold = card.mask_threshold or 0
     mask = values > threshold
     if not mask.any():
@@ -38,10 +38,6 @@ def read_mask(root: Path, path: str, card: Card, max_pixels: int) -> tuple[np.nd
         mask, more = fill_outline(mask, path)
         flags += more
     return mask, flags
-
-
-def _page(card: Card) -> int | None:
-    return card.pictures.page if card.pictures else None
 
 
 def _has_fringe(values: np.ndarray) -> bool:
@@ -69,7 +65,7 @@ def read_label_map(root: Path, path: str, card: Card, max_pixels: int) -> tuple[
     Raises:
         Fault: unreadable, a picture mode that is no label map, or codes blurred by JPEG beyond the tolerance.
     """
-    picture = open_picture(root, path, max_pixels, _page(card))
+    picture = open_picture(root, path, max_pixels)
     known = labels_by_source(card)
     coloured = any(name.startswith("#") for name in known)
     if picture.mode in ("RGB", "RGBA") or (picture.mode == "P" and coloured):

@@ -45,7 +45,7 @@ _ENDINGS = {
     "TIFF": {".tif", ".tiff", ".svs"},
 }
 _EXIF_ORIENTATION = 0x0112
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR = 258, 262, 284
 # Grey range of pictures with more than 8 bits, in percent of their pixels.
 _WIDE_PERCENTILES = (0.5, 99.5)
 PNG_LEVEL = 6
@@ -74,10 +74,22 @@ def read_picture(root: Path, path: str, card: Card, max_pixels: int) -> Shown:
         return shown_values(read_tiff(content, path, options.page, max_pixels), card, path, options.inverted)
     picture, wide = decode(content, path, options.page, max_pixels)
     if wide:
-        tiff = picture.format == "TIFF"
-        values = read_tiff(content, path, options.page, max_pixels) if tiff else read_wide_colour(content, path)
+        values = _wide_colours(picture, content, path, options.page, max_pixels)
         return shown_values(values, card, path, options.inverted, _file_flags(picture, path))
     return shown_picture(picture, card, path)
+
+
+def _wide_colours(picture: Image.Image, content: bytes, path: str, page: int | None, max_pixels: int) -> np.ndarray:
+    """Colours of 16 bits: PNG by OpenCV; TIFF by tifffile, or by OpenCV where a compression is beyond tifffile."""
+    if picture.format != "TIFF":
+        return read_wide_colour(content, path)
+    try:
+        return read_tiff(content, path, page, max_pixels)
+    except Fault:
+        # OpenCV reads the first page alone, and mixes up colours that are stored plane by plane.
+        if page or _tag(picture, _PLANAR) == 2:
+            raise
+        return read_wide_colour(content, path)
 
 
 def shown_picture(picture: Image.Image, card: Card, path: str) -> Shown:
