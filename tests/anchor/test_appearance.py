@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
 from stages.anchor.derive import derive
@@ -106,3 +109,20 @@ def test_colour_pictures_are_measured_as_luma() -> None:
     (look,) = _look([("cell nucleus", mask)], image)
     assert look.mean == pytest.approx(0.299 * 200 + 0.587 * 100 + 0.114 * 50, abs=1)
     assert math.isfinite(look.contrast)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
+        lambda sides: st.tuples(arrays(bool, sides).filter(lambda mask: mask.any()), arrays(np.uint8, sides, elements=st.sampled_from([0, 7, 255])))
+    )
+)
+def test_any_object_on_any_picture_has_finite_values_or_none(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    mask, image = scene
+    (look,) = _look([("liver lesion", mask)], image)
+    values = [getattr(look, name) for name in look.__dataclass_fields__]
+    assert all(value is None or (type(value) is float and math.isfinite(value)) for value in values)
+    assert 0 <= look.mean <= 255 and 0 <= look.median <= 255 and look.std >= 0 and look.mad >= 0
+    assert (look.ring_mean is None) == bool(mask.all())
+    assert (look.contrast_to_noise is None) == (not look.ring_std)
+    assert (look.robust_contrast_to_noise is None) == (not look.ring_mad)

@@ -37,10 +37,13 @@ def _end_of_run(row: np.ndarray, start: int, value: int) -> int:
 
 
 @njit(error_model="numpy", nogil=True)
-def _grown(table: np.ndarray) -> np.ndarray:
-    larger = np.empty((2 * table.shape[0], 4), np.int32)
-    larger[: table.shape[0]] = table
-    return larger
+def _resized(table: np.ndarray, used: int, size: int) -> np.ndarray:
+    """The first ``used`` rows in a table of ``size``. A loop: to assign a slice, its error messages get compiled as well."""
+    other = np.empty((size, 4), np.int32)
+    for i in range(used):
+        for k in range(4):
+            other[i, k] = table[i, k]
+    return other
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -56,11 +59,11 @@ def scan(labels: np.ndarray) -> np.ndarray:
             value = row[column]
             stop = _end_of_run(row, column, value)
             if n == table.shape[0]:
-                table = _grown(table)
+                table = _resized(table, n, 2 * n)
             table[n, 0], table[n, 1], table[n, 2], table[n, 3] = value, y, column, stop
             n += 1
             column = stop if stop < width and row[stop] != 0 else _end_of_run(row, stop, np.int32(0))
-    return table[:n].copy()
+    return _resized(table, n, n)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
