@@ -28,7 +28,7 @@ def _warm(kernels: ModuleType) -> None:
     packed, no_pairs = (boxes, pixels, starts, *outline), np.zeros((0, 2), np.int64)
     kernels.near_boxes(boxes, np.zeros(1, np.int64), 0.0)
     kernels.pair_gaps(no_pairs, *packed, 1.0, 1.0)
-    kernels.nearest(*packed, np.zeros(0, np.int64))
+    kernels.nearest(*packed, np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
     kernels.fill_holes(np.zeros(1, np.int64), boxes, pixels, starts, pixels, starts, areas)
     kernels.shared_counts(no_pairs, boxes, pixels, starts, pixels, starts)
 
@@ -82,7 +82,9 @@ class Outlines:
         """
         n = len(self.boxes)
         keys = np.unique(left_out[:, 0] * n + left_out[:, 1]) if len(left_out) else np.zeros(0, np.int64)
-        found, squared = _kernels().nearest(*self._packed, keys.astype(np.int64))
+        order = np.argsort(self.boxes[:, 0], kind="stable")
+        reach = np.maximum.accumulate(self.boxes[order, 2])
+        found, squared = _kernels().nearest(*self._packed, keys.astype(np.int64), order, reach)
         return found, np.sqrt(squared)
 
     @property

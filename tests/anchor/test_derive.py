@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import cv2
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.anchor.derive import derive
-from stages.core.geometry import decode_mask, encode_mask, tight_box
-from stages.core.records import Anchor
+from stages.core.geometry import decode_mask, encode_crop, encode_mask, tight_box
+from stages.core.records import Anchor, Rle
 from stages.core.shards import read_table, write_table
 from tests.anchor.scenes import PARAMS, disc, ellipse, rectangle, sample_of
 
@@ -72,6 +73,62 @@ def test_the_whole_image_is_an_anchor() -> None:
     assert anchor.location.cell == "centre"
 
 
+def _no_nan(value: object, where: str) -> None:
+    """Fails at the first float of a record that is not finite."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _no_nan(item, f"{where}.{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _no_nan(item, f"{where}[{number}]")
+    elif isinstance(value, float):
+        assert math.isfinite(value), where
+
+
+LINE, COLUMN, DIAGONAL = rectangle(30, 40, 3, 9, 37, 10), rectangle(30, 40, 9, 3, 10, 27), np.eye(30, 40, dtype=bool)
+PIXEL, WHOLE = rectangle(30, 40, 7, 8, 8, 9), np.ones((30, 40), bool)
+
+
+@pytest.mark.parametrize("spacing_mm", [None, [0.5, 0.5], [0.3, 2.0]])
+@pytest.mark.parametrize("image_left_is", [None, "patient_right"])
+def test_odd_masks_have_defined_results_and_no_nan(spacing_mm, image_left_is, tmp_path) -> None:
+    masks = [("cell nucleus", mask) for mask in (PIXEL, LINE, COLUMN, DIAGONAL, WHOLE, PIXEL)]
+    masks += [("liver", WHOLE), ("liver lesion", PIXEL), ("liver lesion", LINE), ("left lung", WHOLE), ("lung opacity", DIAGONAL)]
+    derived = derive(sample_of(masks, spacing_mm=spacing_mm, image_left_is=image_left_is), PARAMS)
+    assert derived.errors == [] and len(derived.anchors) == len(masks)
+    for record in [*derived.anchors, *derived.groups]:
+        _no_nan(dataclasses.asdict(record), type(record).__name__)
+    write_table(tmp_path, Anchor, derived.anchors)
+    assert len(read_table(tmp_path, Anchor)) == len(masks)
+    pixel, line = derived.anchors[0], derived.anchors[1]
+    assert pixel.shape.elongation is None and line.shape.elongation is None and pixel.shape.circularity is None
+    assert (pixel.length_mm is None) == (pixel.area_mm2 is None) == (spacing_mm is None)
+    # The same pixel twice: neither lies in the other, both touch.
+    twin = next(relation for relation in pixel.relations if relation.other == "toy/case/0#5" and relation.kind == "touching")
+    assert (twin.gap_px, twin.overlap, twin.dx, twin.dy, twin.size_ratio) == (0, 1, 0, 0, 1)
+
+
+def test_thousands_of_objects_are_derived_with_ranks_and_relations() -> None:
+    side, square = 160, np.ones((2, 2), bool)
+    places = [(row, column) for row in range(0, side, 4) for column in range(0, side, 4)]
+    codes = [encode_crop(row, column, square, (side, side)) for row, column in places]
+    base = sample_of([("cell nucleus", np.ones((side, side), bool))])
+    objects = [dataclasses.replace(base.objects[0], instance=number, mask_rle=code) for number, code in enumerate(codes)]
+    anchors = derive(dataclasses.replace(base, objects=objects), PARAMS).anchors
+    assert len(anchors) == len(places) == 1600
+    middle = anchors[820]
+    assert middle.ranks.size == 1 and middle.ranks.size_tied == 1599
+    assert [relation.gap_px for relation in middle.relations if relation.kind == "nearest"] == [2]
+    assert sum(relation.kind == "touching" for relation in middle.relations) == 8
+
+
+def test_what_goes_wrong_inside_names_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.anchor.derive.relations_of", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as failed:
+        derive(sample_of([("liver", PIXEL)]), PARAMS)
+    assert failed.value.__notes__ == ["while anchors were derived from sample 'toy/case/0'"]
+
+
 def test_millimetres_are_absent_without_spacing() -> None:
     (anchor,) = derive(sample_of([("liver", disc(40, 40, 20, 20, 8))]), PARAMS).anchors
     assert anchor.area_mm2 is None and anchor.length_mm is None
@@ -98,6 +155,8 @@ def _spoilt(**changes):
     [
         ({"mask_rle": encode_mask(np.zeros((40, 40), bool))}, "empty_mask", "object 'liver' number 0: its mask has no foreground"),
         ({"mask_rle": encode_mask(np.ones((40, 30), bool))}, "mask_size", "its mask is 30 x 40, the image 40 x 40"),
+        ({"mask_rle": Rle([40, 40], "abc")}, "mask_code", "object 'liver' number 0: its mask cannot be read"),
+        ({"mask_rle": Rle([40, 40], "")}, "mask_code", "run-length code is empty"),
         ({"label": "livre"}, "unknown_label", "unknown label 'livre'; nearest: liver"),
     ],
 )
