@@ -1,7 +1,8 @@
 """Aperio ImageScope XML: ``Annotation`` > ``Regions`` > ``Region`` > ``Vertices`` > ``Vertex X Y`` (MoNuSeg).
 
 One XML file a picture, tied by equal parts of the paths. Every region is one object; a region with ``NegativeROA="1"`` is
-cut out of the objects of its annotation. The source is the annotation's ``Name``, or ``mask`` where it has none:
+cut out of the objects of its annotation. The source is the annotation's ``Name``, where that is empty the ``Name`` of its
+first ``Attribute`` (MoNuSAC's cell types), or ``mask`` where neither says anything:
 
     reader: picture_xml
     files: {image: ["Tissue Images/{case}.tif"], mask: ["Annotations/{case}.xml"], other: []}
@@ -30,6 +31,9 @@ from stages.ingest.readers.pictured import Drawing, Patch, patch_of_rings, read_
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+# The attribute that ImageScope gives every annotation.
+_PLACEHOLDER = "Description"
 
 
 class PictureXml:
@@ -74,7 +78,7 @@ def _drawings(element: Element, path: str, centre: float) -> list[Drawing]:
     """One drawing a region, in the order of the file."""
     drawings = []
     for number, annotation in enumerate(element.iter("Annotation")):
-        source = (annotation.get("Name") or "").strip() or UNNAMED_MASK
+        source = _name(annotation)
         regions = [(f"Annotation {number}, region {n}", region) for n, region in enumerate(annotation.iter("Region"))]
         holes = [_ring(region, path, name) for name, region in regions if region.get("NegativeROA") == "1"]
         drawings += [
@@ -83,6 +87,13 @@ def _drawings(element: Element, path: str, centre: float) -> list[Drawing]:
             if region.get("NegativeROA") != "1"
         ]
     return drawings
+
+
+def _name(annotation: Element) -> str:
+    """What the annotation is called: its own name, or that of its first attribute (MoNuSAC), if ImageScope did not put it there itself."""
+    attribute = annotation.find("Attributes/Attribute")
+    names = [annotation.get("Name"), None if attribute is None else attribute.get("Name")]
+    return next((name.strip() for name in names if name and name.strip() and name.strip() != _PLACEHOLDER), UNNAMED_MASK)
 
 
 def _draw(region: Element, holes: list[np.ndarray], path: str, centre: float, name: str, shape: tuple[int, int]) -> Patch:

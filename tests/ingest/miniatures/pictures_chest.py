@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.ingest.miniatures.drawing import ellipse, grey_noise, save, write_text
+from tests.ingest.miniatures.drawing import ellipse, empty, grey_noise, save, write_text
 from tests.ingest.miniatures.miniature import Miniature
 
 PICTURE_LEFT_LUNG = ellipse((18, 24), (9, 16))
@@ -51,9 +51,20 @@ def jsrt(root: Path) -> None:
     write_text(root / "scratch/fold1/landmarks/JPCLN001.pfs", "x")
 
 
+def covid_qu_ex(root: Path) -> None:
+    """Lungs in every picture, infection in one group; the other groups have black infection masks."""
+    for part, group, name in (("Train", "COVID-19", "covid_1"), ("Val", "COVID-19", "covid_2"), ("Test", "Normal", "Normal (5)")):
+        base = root / f"Infection Segmentation Data/{part}/{group}"
+        save(base / f"images/{name}.png", grey_noise(len(name)))
+        save(base / f"lung masks/{name}.png", PICTURE_LEFT_LUNG | PICTURE_RIGHT_LUNG)
+        save(base / f"infection masks/{name}.png", ellipse((18, 30), (6, 6)) if group == "COVID-19" else empty())
+    save(root / "Lung Segmentation Data/Train/Normal/images/Normal (1).png", grey_noise(1))
+
+
 MINIATURES = {
     "shenzhen_cxr": Miniature(shenzhen_cxr, cases=3, dropped=frozenset({"CHNCXR_0025_0"}), objects={"lung": 2}),
     "montgomery_cxr": Miniature(montgomery_cxr, cases=2, spacing_mm=(0.087, 0.087), objects={"lung": 4}),
+    "covid_qu_ex": Miniature(covid_qu_ex, cases=3, objects={"lung": 3, "lung opacity": 2}, picture_side={"lung opacity": "left"}),
     # Scaled down by two for storage.
     "jsrt": Miniature(
         jsrt,

@@ -44,8 +44,53 @@ def crag(root: Path) -> None:
         save(root / f"CRAG/{part}/Overlay/{name}.png", colour_noise(len(part)))
 
 
+def image_scope(groups: dict[str, list[tuple[int, int]]]) -> str:
+    """ImageScope XML: an annotation per group, called by its first attribute, an octagon per centre."""
+    text = '<Annotations MicronsPerPixel="0.252000">'
+    for number, (name, centres) in enumerate(groups.items(), start=1):
+        text += f'<Annotation Id="{number}" Name="" ReadOnly="0"><Attributes><Attribute Name="{name}" Id="0" Value="" /></Attributes><Regions>'
+        for x, y in centres:
+            corners = [(x - 5, y - 2), (x - 2, y - 5), (x + 2, y - 5), (x + 5, y - 2), (x + 5, y + 2), (x + 2, y + 5), (x - 2, y + 5), (x - 5, y + 2)]
+            vertices = "".join(f'<Vertex X="{column}" Y="{row}" Z="0" />' for column, row in corners)
+            text += f'<Region Id="1" Type="0" NegativeROA="0"><Vertices>{vertices}</Vertices></Region>'
+        text += "</Regions></Annotation>"
+    return text + "</Annotations>"
+
+
+def monuseg(root: Path) -> None:
+    """Training pictures and outlines in two folders, test ones side by side; one patient has two pictures."""
+    base = root / "MoNuSeg 2018 Training Data"
+    for name in ("TCGA-18-5592-01Z-00-DX1", "TCGA-18-5592-01Z-00-DX2"):
+        save(base / f"Tissue Images/{name}.tif", colour_noise(len(name)))
+        write_text(base / f"Annotations/{name}.xml", image_scope({"Description": list(CENTRES)}))
+    save(root / "MoNuSegTestData/TCGA-2Z-A9J9-01A-01-TS1.tif", colour_noise(2))
+    write_text(root / "MoNuSegTestData/TCGA-2Z-A9J9-01A-01-TS1.xml", image_scope({"Description": list(CENTRES[:2])}))
+
+
+def monusac(root: Path) -> None:
+    """A folder per patient, cell types as attributes; the test set knows unclear regions."""
+    groups = {"Epithelial": [CENTRES[0], CENTRES[1]], "Lymphocyte": [CENTRES[2]]}
+    more = {"Macrophage": [CENTRES[0]], "Neutrophil": [CENTRES[2]], "Ambiguous": [CENTRES[1]]}
+    parts = {
+        "MoNuSAC_images_and_annotations": ("TCGA-55-1594-01Z-00-DX1", groups),
+        "MoNuSAC Testing Data and Annotations": ("TCGA-2Z-A9JG-01Z-00-DX1", more),
+    }
+    for part, (patient, content) in parts.items():
+        folder = root / part / patient
+        save(folder / f"{patient}_001.tif", colour_noise(len(part)))
+        write_text(folder / f"{patient}_001.xml", image_scope(content))
+        write_text(folder / f"{patient}_001.svs", "x")
+
+
 MINIATURES = {
     "dsb2018": Miniature(dsb2018, cases=2, objects={"cell nucleus": 6}),
     "glas": Miniature(glas, cases=3, objects={"gland": 9}, patients=1),
+    "monuseg": Miniature(monuseg, cases=3, patients=2, objects={"cell nucleus": 8}),
+    "monusac": Miniature(
+        monusac,
+        cases=2,
+        patients=2,
+        objects={"epithelial cell nucleus": 2, "lymphocyte nucleus": 1, "macrophage nucleus": 1, "neutrophil nucleus": 1},
+    ),
     "crag": Miniature(crag, cases=2, objects={"gland": 6}),
 }
