@@ -1,7 +1,7 @@
 """How fast anchors are measured, against peers: ``python -m tests.benchmarks.anchor`` writes metrics/bench/anchor.json.
 
 One core, everything in memory; the contenders take turns, so that whatever else the machine does falls on all of them.
-A ratio is the median over the turns of one contender's time over the other's median.
+Processor time, because a long call loses more of its wall time to others than a short one. A ratio is that of two medians.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ MOST_TIMES_THE_SUM = 5
 
 
 def interleaved(contenders: dict[str, Callable[[], Any]], turns: dict[str, int]) -> dict[str, float]:
-    """Median seconds a call of each contender, one call in each of its turns; the short ones get more turns."""
+    """Median seconds of processor time a call of each contender, one call in each of its turns; the short ones get more turns."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for function in contenders.values():
         function()
     for turn in range(max(turns.values())):
         for name, function in contenders.items():
             if turn % (max(turns.values()) // turns[name]) == 0:
-                begun = time.perf_counter()
+                begun = time.process_time()
                 function()
-                times[name].append(time.perf_counter() - begun)
+                times[name].append(time.process_time() - begun)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
