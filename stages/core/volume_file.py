@@ -127,6 +127,18 @@ def locate_voxels(path: Path, io: str, nifti_offset: int) -> Voxels:
     return Voxels(data_path, end if inside else 0, "text" if skips else packing, 0, stated)
 
 
+def data_file(path: Path) -> Path | None:
+    """The file beside a .mhd or .nhdr header that holds its voxels; None for files that hold their own.
+
+    Raises:
+        VolumeError: see ``locate_voxels``.
+    """
+    if not path.name.lower().endswith((".mhd", ".nhdr")):
+        return None
+    voxels = locate_voxels(path, file_format(path), 0)
+    return None if voxels.path == path else voxels.path
+
+
 def check_room(voxels: Voxels, promised: int) -> None:
     """Whether the file can hold the ``promised`` bytes of voxels at all; asked before memory is taken.
 

@@ -12,7 +12,7 @@ Layouts, by the patterns of the card:
 Sources of a label map are its values (``sources: [1, 2]``). ``sources: ["*"]`` with ``semantic: false``: every value that no
 other entry names is one instance. ``channel`` picks a frame (or component) of an image with four dimensions. Labels on
 another grid than their image are a fault, unless ``resample_masks: true``. Data files of .mhd and .nhdr headers must lie
-beside them and go under ``files: other``. A file of one slice (or of two dimensions) becomes a plain picture with its
+beside them and need no pattern. A file of one slice (or of two dimensions) becomes a plain picture with its
 spacing when the card's ``plane`` is null: ``image_left_is`` then comes from the card, ``view`` names it.
 
 Planes: ``plane: axial | coronal | sagittal``; null cuts across the axis whose spacing is at least 1.5 times that of the
@@ -22,9 +22,12 @@ axis; from 5 degrees on a volume is flagged ``oblique``.
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from stages.core.volume import PLANE_AXIS, Volume, VolumeError, read_stored, resample_labels, same_geometry, to_lps
+from stages.core.volume_file import data_file
 from stages.ingest.card import UNNAMED_MASK, Card
 from stages.ingest.faults import Fault
 from stages.ingest.files import Case, Found, MaskFile, tie_by_name
@@ -44,13 +47,26 @@ class VolumePairs:
     """Volumes whose labels are found by the card's patterns; the module's head shows the layouts."""
 
     def find(self, card: Card, root: Path) -> Found:
-        """Pairs by the parts of their paths."""
-        return tie_by_name(card, root)
+        """Pairs by the parts of their paths; the data files of their headers belong to them."""
+        found = tie_by_name(card, root)
+        cases = [replace(case, files=_data_files(case, root)) for case in found.cases]
+        known = {path for case in cases for path in case.files}
+        return replace(found, cases=cases, unmatched=[path for path in found.unmatched if path not in known])
 
     def read(self, case: Case, source: Source) -> Reading:
         """Both volumes in LPS, intensities by the card's rule, the slices that show most."""
         image = read_part(case.image, case, source, source.card.channel)
         return slices_of(image, case, source)
+
+
+def _data_files(case: Case, root: Path) -> list[str]:
+    """Files that the headers of a case name; a header that cannot be used becomes a fault when the case is read."""
+    found = []
+    for name in (case.image, *(mask.path for mask in case.masks)):
+        with contextlib.suppress(VolumeError):
+            if (path := data_file(root / name)) is not None:
+                found.append(path.relative_to(root).as_posix())
+    return sorted(found)
 
 
 def read_part(name: str, case: Case, source: Source, channel: int | None = None) -> Volume:

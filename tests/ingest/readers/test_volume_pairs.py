@@ -97,9 +97,10 @@ def test_a_header_with_its_data_file_beside_it_is_read(tmp_path: Path, ending: s
     image, labels = body()
     for name, array in (("image", image), ("label", labels)):
         save_itk(tmp_path / f"root/p_{name}.{ending}", array, data in ("raw.gz", "zraw"))
-    content = card(f"{{case}}_image.{ending}", f"{{case}}_label.{ending}", other=[f"*.{data}"])
+    content = card(f"{{case}}_image.{ending}", f"{{case}}_label.{ending}")
     (sample,) = samples_of(tmp_path, content, max_slices_per_volume=1)
     assert boxes_of(sample) == AXIAL_BOXES
+    assert [file.path for file in sample.source_files] == [f"p_{name}.{end}" for name in ("image", "label") for end in sorted((ending, data))]
 
 
 def test_formats_may_be_mixed_and_axes_stored_in_another_order(tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_file_of_one_slice_is_a_plain_picture_with_its_spacing(tmp_path: Path,
         image = sitk.GetImageFromArray(array[None] if flat == "mhd" else array)
         image.SetSpacing((0.3, 0.15, 1.0)[: image.GetDimension()])
         sitk.WriteImage(image, str(tmp_path / f"root/p_{name}.{flat}"))
-    content = card(f"{{case}}_{{view:2CH}}.{flat}", f"{{case}}_{{view:2CH}}_gt.{flat}", plane=None, other=["*.raw"])
+    content = card(f"{{case}}_{{view:2CH}}.{flat}", f"{{case}}_{{view:2CH}}_gt.{flat}", plane=None)
     labels = {"left ventricle": {"sources": [1], "semantic": True}}
     more = {"modality": "ultrasound", "intensity": {"kind": "stored"}, "image_left_is": "patient_right", "labels": labels, "annotated_labels": []}
     (sample,) = samples_of(tmp_path, content | more)
