@@ -69,8 +69,10 @@ def filter_claims(scene: Scene, label: Label) -> list[Claim]:
     claims = [Claim("vertical", half) for half in ("upper", "lower")]
     # A midline structure leans to a side of the picture and lies on none.
     midline = label.expect == "midline"
-    claims += [Claim("cell", cell) for cell in (_CELLS[:1] if midline else _CELLS)]
-    if not midline:
+    # "The left lung on the right of the image" is true and nobody says it.
+    beside = not midline and label.side is None
+    claims += [Claim("cell", cell) for cell in (_CELLS if beside else _CELLS[:1])]
+    if beside:
         claims += [Claim("image_side", side) for side in ("left", "right")]
     if scene.image_left_is is not None and label.side is None and not midline:
         claims += [Claim("patient_side", side) for side in ("left", "right")]
@@ -170,4 +172,5 @@ def conflict(claims: Sequence[Claim]) -> bool:
         or bool(borders & {"left", "right"} and places & {"image_side", "patient_side", "cell"})
         or bool(borders & {"top", "bottom"} and places & {"vertical", "cell"})
         or (bool(borders) and bool(ranks & {"x", "y"}))
+        or ("brightness" in ranks and "appearance" in kinds)
     )

@@ -15,6 +15,11 @@ STYLES = {"phrase": 0.4, "report": 0.15, "question": 0.2, "instruction": 0.25}
 SHARE_PLAIN = 0.55
 SHARE_PLAIN_FRAME = 0.4
 _LONGEST_INSIDE = 9
+# Before a lone verb at the end ("show where the polyp is") only a short phrase reads well.
+_LONGEST_BEFORE_VERB = 4
+_LONE_VERB = re.compile(r"\} (?:\{is\}|lie)[.?]$")
+# Names that are plural without counting anything.
+_PLURAL_NOUNS = ("airways", "bronchi")
 # Modalities whose pictures show sides of a patient: "left" alone would be ambiguous there.
 _WITH_SIDES = frozenset({"CT", "MR", "X-ray"})
 _SHARE_IMAGE_NAMED = 0.35
@@ -52,7 +57,9 @@ def realise(claims: Sequence[Claim], modality: str, n_targets: int, of_two: bool
 def _fits(frame: str, phrase: Phrase) -> bool:
     """Whether a frame takes a phrase: its article, its length inside a sentence, and the image named once."""
     indefinite = not phrase.definite and phrase.determiner is None
-    long_inside = not frame.rstrip("?.").endswith("}") and len(phrase.text.split()) > _LONGEST_INSIDE
+    lone_verb = _LONE_VERB.search(frame) is not None
+    longest = _LONGEST_BEFORE_VERB if lone_verb else _LONGEST_INSIDE
+    long_inside = (lone_verb or not frame.rstrip("?.").endswith("}")) and len(phrase.text.split()) > longest
     return (
         ("{a}" not in frame or indefinite)
         and ("{bare}" not in frame or phrase.determiner is None)
@@ -90,7 +97,7 @@ def noun_phrase(claims: Sequence[Claim], modality: str, several: bool, of_two: b
     """The phrase of all claims: adjectives, noun, rank, then what stands behind the noun, the relation last."""
     entries = [label(name) for name in claims[0].value.split("|")]
     text = _noun(entries, several, any(claim.kind == "rank" for claim in claims), rng)
-    plural = several or " and " in text
+    plural = several or " and " in text or text.split(" of ")[0].endswith(_PLURAL_NOUNS)
     rest = _with_quadrant([claim for claim in claims[1:] if claim.kind != "count"], rng)
     # "A nodule", but "the optic chiasm": an article that leaves others open fits only where there may be others.
     indefinite = entries[0].kind in _INDEFINITE and entries[0].several
