@@ -173,7 +173,7 @@ def plane_slice(array: np.ndarray, plane: Plane, index: int) -> np.ndarray:
     Axial: patient's right at the picture's left, front at the top (radiological convention; LPS needs no flip).
     Coronal: patient's right at the left, head at the top. Sagittal: front at the left, head at the top.
     """
-    picture = np.take(array, index, axis=PLANE_AXIS[plane])
+    picture = array[(slice(None),) * PLANE_AXIS[plane] + (index,)]  # a view: `take` would copy a flipped volume whole
     return picture if plane == "axial" else picture[::-1]
 
 

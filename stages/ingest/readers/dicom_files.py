@@ -71,16 +71,20 @@ def damage() -> tuple[type[Exception], ...]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No warning and no log line of pydicom, since both quote the values of elements."""
+    """No warning and no log line of pydicom, since both quote the values of elements; it does not compare them with its rules either."""
+    from pydicom import config
+
     logger = logging.getLogger("pydicom")
-    before = logger.disabled
+    before, mode = logger.disabled, config.settings.reading_validation_mode
     logger.disabled = True
+    config.settings.reading_validation_mode = config.IGNORE
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.disabled = before
+        config.settings.reading_validation_mode = mode
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -48,22 +48,32 @@ def _patterns() -> dict[str, str]:
 def identifying_attributes(dataset: Dataset) -> set[str]:
     """Keywords of the identifying attributes that hold a value, nested ones included; private ones count as one."""
     found: set[str] = set()
-    todo: list[Any] = [dataset, getattr(dataset, "file_meta", None) or []]
+    todo: list[Dataset] = [dataset, *([dataset.file_meta] if getattr(dataset, "file_meta", None) else [])]
     while todo:
         items = todo.pop()
-        for tag in items.keys() if hasattr(items, "keys") else ():
-            keyword = _keyword(int(tag))
+        for tag in items.keys():  # noqa: SIM118 (a dataset iterates over parsed elements, its keys over tags)
+            keyword, nested = _meaning(int(tag))
+            if (keyword is None or keyword in found) and not nested:
+                continue
             element = items.get_item(tag)
             if keyword and getattr(element, "value", None) not in (None, b"", ""):
                 found.add(keyword)
-            if element is not None and _is_sequence(element, int(tag)):
+            if nested:
                 todo += list(items[tag].value or [])
     return found
 
 
-def _keyword(tag: int) -> str | None:
+@functools.cache
+def _meaning(tag: int) -> tuple[str | None, bool]:
+    """Keyword of an identifying attribute (None for others), and whether it is a public sequence."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
     if (tag >> 16) % 2:
-        return PRIVATE
+        return PRIVATE, False
+    return _keyword(tag), dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
+
+
+def _keyword(tag: int) -> str | None:
     if tag in identifying_tags():
         return identifying_tags()[tag]
     if tag >> 24 in (0x50, 0x60):
@@ -72,17 +82,6 @@ def _keyword(tag: int) -> str | None:
             if all(wanted in ("x", digit) for wanted, digit in zip(pattern, text, strict=True)):
                 return keyword
     return None
-
-
-def _is_sequence(element: Any, tag: int) -> bool:
-    """Whether an element, perhaps not parsed yet, is a public sequence (an implicit file does not state the type)."""
-    if (tag >> 16) % 2:
-        return False
-    if element.VR is not None:
-        return str(element.VR) == "SQ"
-    from pydicom.datadict import dictionary_has_tag, dictionary_VR
-
-    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
 
 
 def describe_alias(root: Path, name: str) -> list[str]:

@@ -74,9 +74,11 @@ def in_units(stored: np.ndarray, dataset: Dataset, frame: int, file: str) -> np.
     if not np.isfinite([slope, intercept]).all() or slope == 0:
         raise Fault("unreadable_image", file, f"RescaleSlope {slope} and RescaleIntercept {intercept} make no values: mend the header")
     if slope.is_integer() and intercept.is_integer():
-        values = stored.astype(np.int32) * int(slope) + int(intercept)
+        extremes = [int(stored.min()), int(stored.max())]
+        reached = [*extremes, *(value * int(slope) + part for value in extremes for part in (0, int(intercept))), int(slope), int(intercept)]
         limits = np.iinfo(np.int16)
-        return values.astype(np.int16) if values.min() >= limits.min and values.max() <= limits.max else values.astype(np.float32)
+        if min(reached) >= limits.min and max(reached) <= limits.max:  # every step fits, so that the short type does for all of them
+            return stored.astype(np.int16) * np.int16(slope) + np.int16(intercept)
     return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 

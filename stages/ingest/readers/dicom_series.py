@@ -70,7 +70,8 @@ class _Series:
     def __init__(self, case: Case, source: Source) -> None:
         self.case, self.source = case, source
         self.slices: list[Slice] = []
-        self.values: dict[tuple[str, int], np.ndarray] = {}
+        self.block: np.ndarray | None = None
+        self.order: dict[tuple[str, int], int] = {}
         self.windows: dict[tuple[str, int], tuple[float, float, str] | None] = {}
         self.dropped: Counter[str] = Counter()
         self.flags: set[str] = set()
@@ -90,7 +91,7 @@ class _Series:
         self.room -= stored.size
         for item, values in zip(slices, stored, strict=True):
             key = (file, item.frame)
-            self.values[key] = in_units(values, dataset, item.frame, file)
+            self._keep(key, in_units(values, dataset, item.frame, file))
             self.windows[key] = header_window(dataset, item.frame)
         self.flags.update(header_flags(dataset))
         self.modality = str(dataset.get("Modality", ""))
@@ -118,14 +119,31 @@ class _Series:
             pictures = [replace(one, pixels=255 - one.pixels, transform={**one.transform, "inverted": True}) for one in pictures]
         return Reading(pictures, [], self.dropped + Counter(marked.dropped))
 
+    def _keep(self, key: tuple[str, int], values: np.ndarray) -> None:
+        """Put a slice's values into the block, which grows to the width that the widest slice needs."""
+        if self.block is None:
+            self.block = np.empty((len(self.case.files), *values.shape), values.dtype)
+        number = len(self.order)
+        if values.shape != self.block.shape[1:]:
+            self.order[key] = -1  # a mixture, which ``build_grid`` refuses
+            return
+        if number == len(self.block):
+            self.block = np.concatenate([self.block, np.empty_like(self.block)])
+        if np.result_type(values, self.block) != self.block.dtype:
+            self.block = self.block.astype(np.result_type(values, self.block))
+        self.block[number] = values
+        self.order[key] = number
+
     def _stacked(self, grid: Grid) -> np.ndarray:
-        """Values (slices, rows, columns) in the grid's order; each slice's own array is let go as it is copied."""
-        keys = [(item.file, item.frame) for item in grid.slices]
-        stack = np.empty(grid.shape, np.result_type(*{self.values[key].dtype for key in keys}))
-        for index, key in enumerate(keys):
-            stack[index] = self.values.pop(key)
-        self.values.clear()
-        return stack
+        """Values (slices, rows, columns) in the grid's order: a view of the block where the files came in order, or in reverse."""
+        assert self.block is not None  # a case has a file
+        order = [self.order[item.file, item.frame] for item in grid.slices]
+        first, last = order[0], order[-1]
+        if order == list(range(first, last + 1)):
+            return self.block[first : last + 1]
+        if order == list(range(first, last - 1, -1)):
+            return self.block[last : first + 1][::-1]
+        return self.block[order]
 
     def _take_window(self, grid: Grid) -> list[str]:
         """Where the card says ``header``, put the window of the middle slice in its place; a flag where there is none."""
