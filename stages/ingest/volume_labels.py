@@ -76,21 +76,21 @@ class MaskVolumes:
         self._parts: list[tuple[str, str, np.ndarray, tuple[int, ...], tuple[int, int, int]]] = []
         self._areas: dict[str, np.ndarray] = {}
 
-    def add(self, source: str, mask: np.ndarray, path: str) -> None:
-        """Take in a boolean mask [z, y, x] in LPS; an empty one says that the structure is not there.
+    def add(self, source: str, values: np.ndarray, path: str, above: float = 0) -> None:
+        """Take in a mask [z, y, x] in LPS, marked by values greater than ``above``; an empty one says that the structure is not there.
 
         Raises:
             Fault: the card does not know the source.
         """
         labels = labels_of(source, self._card, path)
-        box = bounding_box(mask)
+        box = bounding_box(values, above)
         if box is None or not labels:
             return
         axis = PLANE_AXIS[self.plane]
-        crop = np.moveaxis(mask[box], axis, 0)
+        crop = np.moveaxis(values[box] > above, axis, 0)
         first, rows, columns = np.array([[part.start, part.stop] for part in box])[_front(axis)]
         if self.plane != "axial":  # displayed with the head at the top
-            height = mask.shape[0]
+            height = values.shape[0]
             crop, rows = crop[:, ::-1], np.array([height - rows[1], height - rows[0]])
         areas = np.zeros(self._n_slices, np.int64)
         areas[first[0] : first[1]] = crop.reshape(len(crop), -1).sum(axis=1)
@@ -136,12 +136,15 @@ def whole_numbers(array: np.ndarray, path: str) -> np.ndarray:
     return codes
 
 
-def bounding_box(mask: np.ndarray) -> Crop | None:
-    """Slices of the smallest box around the foreground of a volume; None when there is none. The slowest axis is cut first."""
+def bounding_box(values: np.ndarray, above: float = 0) -> Crop | None:
+    """Slices of the smallest box around the values greater than ``above``; None when there is none.
+
+    The axis that lies slowest in memory is cut first; the greatest value of a slab is found faster than any that passes.
+    """
     box = [slice(None)] * 3
-    for axis in np.argsort([-abs(step) for step in mask.strides]).tolist():
+    for axis in np.argsort([-abs(step) for step in values.strides]).tolist():
         others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(mask[tuple(box)].any(axis=others))
+        found = np.flatnonzero(values[tuple(box)].max(axis=others) > above)
         if not found.size:
             return None
         box[axis] = slice(int(found[0]), int(found[-1]) + 1)
@@ -154,7 +157,7 @@ def count_codes(codes: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     Only the box around what is not 0 is counted.
     """
     n_slices = codes.shape[axis]
-    box = bounding_box(codes)
+    box = bounding_box(codes if codes.dtype.kind == "u" or codes.min() >= 0 else codes != 0)
     if box is None:
         return np.zeros(1, np.int64), np.full((1, n_slices), codes.size // n_slices, np.int64)
     crop = np.moveaxis(codes[box], axis, 0)

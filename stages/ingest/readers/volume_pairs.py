@@ -127,7 +127,7 @@ def _structures(image: Volume, plane: str, case: Case, source: Source) -> tuple[
             lost.update(_labels_at(fault, case, source.card))
             continue
         flags.update(resampled)
-        found.add(mask.source, foreground > (source.card.mask_threshold or 0), mask.path)
+        found.add(mask.source, foreground, mask.path, source.card.mask_threshold or 0)
     found.withdraw(lost)
     if case.masks and not found.areas().any() and (faults or source.card.empty_images == "fault"):
         causes = "; ".join(f"{fault.kind}: {fault.file}: {fault.cause}" for fault in faults[:3])
