@@ -100,9 +100,7 @@ def test_a_real_volume_is_cut_as_its_header_says_checked_on_the_bytes_of_the_fil
         shape = struct.unpack_from("<3h", labels, 42)
         srow = np.array(struct.unpack_from("<12f", labels, 280)).reshape(3, 4)[:, :3]
         assert (np.sign(np.diag(srow)) == 1).all() and np.count_nonzero(srow) == 3  # RAS
-        codes = np.frombuffer(labels, np.uint8, int(np.prod(shape)), int(struct.unpack_from("<f", labels, 108)[0])).reshape(
-            shape, order="F"
-        )
+        codes = np.frombuffer(labels, np.uint8, int(np.prod(shape)), int(struct.unpack_from("<f", labels, 108)[0])).reshape(shape, order="F")
         shown = codes[::-1, ::-1, sample.slice_index].T  # right to the left, front to the top
         for item in sample.objects:
             assert np.array_equal(decode_mask(item.mask_rle), shown == int(item.label_source))
@@ -127,9 +125,7 @@ def grey_values(path: Path) -> set[int]:
 def test_every_nucleus_file_of_a_real_set_is_an_object_of_its_picture() -> None:
     samples = all_samples("dsb2018_nuclei")
     folder = REAL / "dsb2018_nuclei/stage1_train"
-    assert {sample.case_id: len(sample.objects) for sample in samples} == {
-        case.name: len(list((case / "masks").iterdir())) for case in folder.iterdir()
-    }
+    assert {sample.case_id: len(sample.objects) for sample in samples} == {case.name: len(list((case / "masks").iterdir())) for case in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

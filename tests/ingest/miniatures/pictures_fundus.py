@@ -108,7 +108,12 @@ MINIATURES = {
     "stare": Miniature(stare, cases=2),
     "chase_db1": Miniature(chase_db1, cases=2, patients=1),
     "hrf": Miniature(hrf, cases=3),
-    "idrid": Miniature(idrid, cases=2, objects={"microaneurysm": 2, "retinal haemorrhage": 2, "hard exudate": 2, "soft exudate": 1, "optic disc": 2}, picture_side={"optic disc": "right", "hard exudate": "left"}),
+    "idrid": Miniature(
+        idrid,
+        cases=2,
+        objects={"microaneurysm": 2, "retinal haemorrhage": 2, "hard exudate": 2, "soft exudate": 1, "optic disc": 2},
+        picture_side={"optic disc": "right", "hard exudate": "left"},
+    ),
     "refuge2": Miniature(refuge2, cases=3, objects={"optic disc": 3, "optic cup": 3}, picture_side=RIGHT),
     "rim_one_dl": Miniature(rim_one_dl, cases=3, objects={"optic disc": 3, "optic cup": 3}, picture_side=RIGHT),
     "drishti_gs": Miniature(drishti_gs, cases=2, picture_side=RIGHT),
