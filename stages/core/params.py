@@ -123,6 +123,7 @@ class GenerateParams:
     share_multi: float
     share_none: float
     share_name: float
+    styles: dict[str, float]
     max_claims: int
     texts_per_target: int
     mark: str

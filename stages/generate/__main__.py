@@ -13,6 +13,7 @@ from stages.core.stage import check_error_rate, run_stage, write_errors
 from stages.generate.draft import Usage
 from stages.generate.figures import SAMPLES, figures, write_samples
 from stages.generate.marking import MARKS
+from stages.generate.realise import STYLES
 from stages.generate.scenes import read_scenes
 from stages.generate.writers import WRITERS
 
@@ -51,6 +52,9 @@ def _check(params: GenerateParams) -> None:
     require(params.texts_per_target <= 8, "generate.texts_per_target", "at most 8", params.texts_per_target)
     require(params.picture_px >= 64, "generate.picture_px", "at least 64", params.picture_px)
     require(params.repairs >= 0, "generate.repairs", "0 or more", params.repairs)
+    require(set(params.styles) == set(STYLES), "generate.styles", f"a weight for each of {', '.join(STYLES)}", params.styles)
+    weights = [weight for style, weight in params.styles.items() if style != "report"]
+    require(min(params.styles.values()) >= 0 and sum(weights) > 0, "generate.styles", "weights of 0 or more, not all of them 0", params.styles)
     for name in ("share_multi", "share_none", "share_name", "max_error_rate"):
         require(0 <= getattr(params, name) <= 1, f"generate.{name}", "between 0 and 1", getattr(params, name))
     total = params.share_multi + params.share_none + params.share_name

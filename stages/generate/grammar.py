@@ -174,7 +174,7 @@ class _SceneWriter:
         claims = [claims[0], *sorted(claims[1:], key=lambda claim: KINDS.index(claim.kind))]
         of_two = self._of_two(claims)
         for _ in range(_WORDING_ATTEMPTS):
-            text, style = realise(claims, self.scene.modality, len(anchor_ids), of_two, self.rng)
+            text, style = realise(claims, self.scene.modality, len(anchor_ids), of_two, self.params.styles, self.rng)
             if normalised(text) not in self.texts:
                 break
         else:

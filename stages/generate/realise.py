@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -11,7 +11,8 @@ from stages.core.claims import Claim
 from stages.knowledge import words
 from stages.knowledge.labels import Label, label
 
-STYLES = {"phrase": 0.4, "report": 0.15, "question": 0.2, "instruction": 0.25}
+# Terse noun phrase, sentence of a report, clinician's question, request to point.
+STYLES = ("phrase", "report", "question", "instruction")
 SHARE_PLAIN = 0.55
 SHARE_PLAIN_FRAME = 0.4
 _LONGEST_INSIDE = 9
@@ -41,14 +42,16 @@ class Phrase:
     determiner: str | None = None
 
 
-def realise(claims: Sequence[Claim], modality: str, n_targets: int, of_two: bool, rng: Random) -> tuple[str, str]:
+def realise(claims: Sequence[Claim], modality: str, n_targets: int, of_two: bool, shares: Mapping[str, float], rng: Random) -> tuple[str, str]:
     """(text, style) of an expression for ``n_targets`` objects; ``of_two`` says that a rank chooses among exactly two.
+
+    ``shares`` weighs the styles; nothing is reported of what is not there.
 
     Raises:
         KeyError: words.yaml or labels.yaml has no wording of a claim; a defect of the vocabulary.
     """
     phrase = noun_phrase(claims, modality, n_targets > 1, of_two, rng)
-    styles = {style: share for style, share in STYLES.items() if n_targets or style != "report"}
+    styles = {style: shares[style] for style in STYLES if n_targets or style != "report"}
     style = rng.choices(list(styles), list(styles.values()))[0]
     usable = [frame for frame in words.frames()[style] if _fits(frame, phrase)]
     return fill(plain_first(usable, rng, SHARE_PLAIN_FRAME), phrase, words.modality(modality).image, style), style

@@ -11,6 +11,8 @@ from stages.core.claims import Scene, scene_of
 from stages.core.records import Anchor, Appearance, Location, Ranks, Relation, Rle, Sample, Shape
 from stages.knowledge.labels import label
 
+STYLE_SHARES = {"phrase": 0.4, "report": 0.15, "question": 0.2, "instruction": 0.25}
+
 
 @dataclass(frozen=True)
 class Blob:

@@ -13,10 +13,10 @@ from stages.core.params import GenerateParams
 from stages.generate.grammar import normalised, write_scene
 from stages.generate.several import MAX_TARGETS
 from stages.knowledge import labels, priors, words
-from tests.generate.scenes import Blob, make_scene, scenes
+from tests.generate.scenes import STYLE_SHARES, Blob, make_scene, scenes
 
-PARAMS = GenerateParams("grammar", 10, 0.12, 0.06, 0.08, 3, 3, "contour", 512, 1, 0.05)
-MANY_OF_ALL = GenerateParams("grammar", 20, 0.25, 0.25, 0.2, 3, 3, "contour", 512, 1, 0.05)
+PARAMS = GenerateParams("grammar", 10, 0.12, 0.06, 0.08, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05)
+MANY_OF_ALL = GenerateParams("grammar", 20, 0.25, 0.25, 0.2, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05)
 RANDOM = settings(max_examples=50, deadline=None)
 
 
@@ -126,19 +126,19 @@ def test_a_crowd_gets_its_full_number_of_queries_spread_over_the_anchors():
 
 def test_two_identical_objects_at_the_same_place_get_no_query_of_their_own():
     twins = make_scene([Blob("polyp", 80, 80, 20), Blob("polyp", 80, 80, 20)], modality="endoscopy", spacing_mm=None)
-    draft = write_scene(twins, GenerateParams("grammar", 10, 0, 0, 0, 3, 3, "contour", 512, 1, 0.05), 7)
+    draft = write_scene(twins, GenerateParams("grammar", 10, 0, 0, 0, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05), 7)
     assert draft.queries == [] and draft.skipped["not_distinguishable"] == 2
 
 
 def test_an_image_without_objects_can_only_be_asked_for_what_is_not_there():
     empty = make_scene([], annotated_labels=["polyp"], modality="endoscopy")
-    queries = write_scene(empty, GenerateParams("grammar", 10, 0, 1.0, 0, 3, 3, "contour", 512, 1, 0.05), 7).queries
+    queries = write_scene(empty, GenerateParams("grammar", 10, 0, 1.0, 0, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05), 7).queries
     assert {query.kind for query in queries} == {"none"} and {query.label for query in queries} == {"polyp"}
 
 
 def test_a_label_that_the_source_does_not_mark_is_never_asked_for_as_absent():
     scene = make_scene([Blob("liver", 60, 80, 30)], annotated_labels=[])
-    queries = write_scene(scene, GenerateParams("grammar", 10, 0, 1.0, 0, 3, 3, "contour", 512, 1, 0.05), 7).queries
+    queries = write_scene(scene, GenerateParams("grammar", 10, 0, 1.0, 0, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05), 7).queries
     assert [query for query in queries if query.kind == "none"] == []
 
 
@@ -154,7 +154,7 @@ def test_at_least_thirty_frames_are_reached():
 
 def test_both_kidneys_are_a_pair_with_a_count():
     scene = make_scene([Blob("left kidney", 150, 120, 18), Blob("right kidney", 50, 120, 18)])
-    queries = [q for seed in range(5) for q in write_scene(scene, GenerateParams("grammar", 6, 1.0, 0, 0, 3, 3, "contour", 512, 1, 0.05), seed).queries]
+    queries = [q for seed in range(5) for q in write_scene(scene, GenerateParams("grammar", 6, 1.0, 0, 0, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05), seed).queries]
     pairs = [query for query in queries if query.kind == "multi"]
     assert {query.label for query in pairs} == {"left kidney|right kidney"}
     assert all(json.loads(query.claims[-1]) == {"kind": "count", "number": 2.0, "value": "2"} for query in pairs)

@@ -8,12 +8,13 @@ import pytest
 
 from stages.core.claims import Claim
 from stages.generate.realise import Phrase, article, fill, noun_phrase, realise
+from tests.generate.scenes import STYLE_SHARES
 
 LESION = Claim("label", "liver lesion")
 
 
 def _texts(claims: list[Claim], modality: str = "CT", n_targets: int = 1, of_two: bool = False) -> set[str]:
-    return {realise(claims, modality, n_targets, of_two, Random(seed))[0] for seed in range(300)}
+    return {realise(claims, modality, n_targets, of_two, STYLE_SHARES, Random(seed))[0] for seed in range(300)}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_several_objects_take_their_number_and_no_bare_or_indefinite_form():
 
 
 def test_what_is_not_there_is_never_reported_as_seen():
-    styles = {realise([LESION, Claim("vertical", "upper")], "CT", 0, False, Random(seed))[1] for seed in range(100)}
+    styles = {realise([LESION, Claim("vertical", "upper")], "CT", 0, False, STYLE_SHARES, Random(seed))[1] for seed in range(100)}
     assert styles == {"phrase", "question", "instruction"}
 
 

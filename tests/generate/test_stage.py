@@ -13,7 +13,7 @@ from stages.core.records import Anchor, ItemError, Query, Sample
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError
 from stages.generate.__main__ import generate
-from tests.generate.scenes import Blob, make_anchor, make_sample
+from tests.generate.scenes import STYLE_SHARES, Blob, make_anchor, make_sample
 
 BLOBS = {
     "one": [Blob("polyp", 60, 60, 20), Blob("polyp", 140, 150, 35), Blob("polyp", 150, 40, 12)],
@@ -23,7 +23,7 @@ MODALITIES = {"one": "endoscopy", "two": "microscopy"}
 
 
 def _params(workers: int = 1, datasets: tuple[str, ...] = ("one", "two"), **changes) -> Params:
-    chosen = GenerateParams(**{**dataclasses.asdict(GenerateParams("grammar", 10, 0.12, 0.06, 0.08, 3, 3, "contour", 512, 1, 0.05)), **changes})
+    chosen = GenerateParams(**{**dataclasses.asdict(GenerateParams("grammar", 10, 0.12, 0.06, 0.08, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05)), **changes})
     others = {field.name: None for field in dataclasses.fields(Params)}
     sources = {name: DatasetParams("card.yaml", "raw") for name in datasets}
     return Params(**{**others, "seed": 7, "datasets": sources, "engine": EngineParams(workers), "generate": chosen})
@@ -114,6 +114,8 @@ def test_missing_anchors_are_named(tables: Path):
         ({"writer": "gramar"}, "generate.writer"),
         ({"queries_per_image": 0}, "generate.queries_per_image"),
         ({"max_claims": 0}, "generate.max_claims"),
+        ({"styles": {"phrase": 1.0}}, "generate.styles"),
+        ({"styles": {**STYLE_SHARES, "phrase": -1.0}}, "generate.styles"),
         ({"share_none": -0.1}, "generate.share_none"),
         ({"share_multi": 0.9, "share_none": 0.9}, "generate.share_multi"),
     ],
