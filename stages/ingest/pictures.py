@@ -236,15 +236,18 @@ def resize_pixels(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
-    """uint8 grey or RGB pixels as PNG, without a time stamp.
+    """uint8 grey or RGB pixels as PNG; fixed filter and compression, no time stamp, so that equal pixels give equal bytes.
 
-    OpenCV's encoder with run-length matching: a fifth of the time of zlib's level 6, and no larger, on radiographs,
-    ultrasound and endoscopy.
+    OpenCV at level 1 with the filter "up": about a ninth of the time of Pillow's level 6, for files a tenth larger.
+    Colours are coded by runs alone (of "up" differences), which is quicker and smaller for them, and larger for grey.
     """
     import cv2
 
-    ordered = pixels if pixels.ndim == 2 else pixels[..., ::-1]
-    done, content = cv2.imencode(".png", np.ascontiguousarray(ordered), _PNG_SETTINGS)
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+        options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, buffer = cv2.imencode(".png", np.ascontiguousarray(pixels), options)
     if not done:
-        raise ValueError(f"pixels {pixels.shape} of {pixels.dtype} cannot be written as PNG")
-    return content.tobytes()
+        raise ValueError(f"OpenCV cannot write pixels of shape {pixels.shape} as PNG")
+    return buffer.tobytes()
