@@ -172,7 +172,8 @@ def _faults(errors: Sequence[ItemError]) -> list[str]:
     lines = [f"faults: {sum(map(len, by_kind.values()))}"]
     for kind, group in sorted(by_kind.items(), key=lambda entry: -len(entry[1])):
         lines.append(f"  {kind}: {len(group)} ({KINDS.get(kind, '')})")
-        lines += [f"    {error.file or error.item_id}: {error.cause}" for error in group[:FAULTS_OF_A_KIND]]
+        distinct = list(dict.fromkeys(f"    {error.file or error.item_id}: {error.cause}" for error in group))
+        lines += distinct[:FAULTS_OF_A_KIND]
     unknown = Counter(match["source"] for error in errors if (match := _UNKNOWN.search(error.cause)))
     return lines + [f"  label {source!r} of the source ({count} faults): {_meaning(source)}" for source, count in sorted(unknown.items())]
 

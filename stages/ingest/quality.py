@@ -51,6 +51,10 @@ FLAGS = {
     "open_contours_left_out": "DICOM: points and open lines of an RTSTRUCT are no areas",
     "spacing_at_detector": "DICOM: the pixel size is the detector's, so things look larger than they are, by an unknown few percent",
     "upside_down": "DICOM: the header says that the head is below: look at it, above and below are the picture's",
+    "mask_resampled": "the mask had another grid or size and was brought to its image's (nearest neighbour), as the card allows",
+    "oblique": "a volume turned by 5 degrees or more against the patient's axes: its pixels are kept, sides hold",
+    "polygon_clipped": "an outline went beyond its picture and was cut at the edge",
+    "codes_snapped": "blurred codes were brought to the nearest of the card (`pictures: {code_tolerance: ...}`)",
     UNMATCHED: "files that no pattern explains: name them under files:other, or mend a pattern",
 }
 # Shown in the figures also when there is none.

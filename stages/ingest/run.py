@@ -107,7 +107,7 @@ def _without_duplicates(found: Found, card: Card) -> Found:
     for case in sorted(found.cases, key=lambda case: (case.case_id, case.view, case.image)):
         earlier = first.setdefault((case.case_id, case.view), case)
         if earlier is not case:
-            cause = f"it has the same case and view as {earlier.image}: let the card's pattern tell them apart"
+            cause = f"it has the same case and view as {earlier.image}: let the card's pattern tell them apart ({{case:[^/]+/[^/]+}} takes the folder into the id)"
             errors.append(Fault("duplicate_id", case.image, cause).as_error(f"{card.name}/{case.case_id}"))
     return Found(list(first.values()), errors, found.unmatched, found.n_masks)
 

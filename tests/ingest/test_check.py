@@ -87,7 +87,7 @@ def test_a_pattern_behind_a_greedier_one_says_who_took_its_files(workplace: Path
 def test_an_unknown_source_label_is_named_with_what_it_may_be(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(workplace / "root/masks/a_liver.png", block((1, 1, 9, 9)))
     text = said(workplace, capsys, status=1)
-    assert "unknown_label: 1 (the card does not know the label)" in text
+    assert "unknown_label: 1 (a source that the card does not know: put it under" in text
     assert "label 'liver' of the source (1 faults): may be the canonical label 'liver': add it under `labels`" in text
     save(workplace / "root/masks/a_liver.png", block((1, 1, 9, 9)))
     assert "liver: never seen" not in said(workplace, capsys, ignored_sources=["liver"])
@@ -103,7 +103,7 @@ def test_faults_are_listed_by_kind_with_the_first_of_each(workplace: Path, capsy
         write_case(workplace / "root", case)
     (workplace / "root/images/b.png").write_text("no picture")
     text = said(workplace, capsys)
-    assert "unreadable_image: 1 (damaged, truncated or no picture or volume)" in text
+    assert "unreadable_image: 1 (damaged, truncated, or no picture or volume: fetch it again)" in text
     assert "    images/b.png: " in text and "this card is usable" in text
     for case in "cde":
         (workplace / f"root/images/{case}.png").write_text("no picture")
