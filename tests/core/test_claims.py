@@ -325,3 +325,14 @@ def test_a_scene_refuses_anchors_of_another_sample():
     anchor = dataclasses.replace(make_anchor(Blob("liver", 10, 10, 5), 0, sample, []), sample_id="other")
     with pytest.raises(ValueError, match="anchors of another sample"):
         scene_of(sample, [anchor])
+
+
+def test_a_crowd_may_hold_what_is_meant_and_is_never_exactly_it():
+    crowd = dataclasses.replace(dot(20, size=900), crowd=True)
+    view = scene(crowd, dot(80), dot(80, 90, size=300))
+    everything = select([POLYP], view, T)
+    assert everything.certain == {"1", "2"} and everything.possible == {"0", "1", "2"}
+    assert not select([POLYP, Claim("image_side", "left")], view, T).is_exactly(["0"])
+    assert select([POLYP, Claim("image_side", "right")], view, T).is_exactly(["1", "2"])
+    assert not select([POLYP, Claim("rank", "size:1")], view, T).is_exactly(["2"])
+    assert not select([POLYP, Claim("count", "3", None, 3.0)], view, T).is_exactly(["0", "1", "2"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.core.claims import Claim, select
 from stages.core.params import GenerateParams
@@ -33,6 +35,18 @@ def test_the_claims_of_a_query_select_exactly_its_targets(scene):
             assert query.anchor_ids == [] and not selection.possible
         else:
             assert selection.is_exactly(query.anchor_ids)
+
+
+@RANDOM
+@given(scenes(), st.sets(st.integers(0, 9), max_size=3))
+def test_no_query_targets_a_crowd_and_the_others_stay_single_out(scene, crowds):
+    anchors = tuple(dataclasses.replace(anchor, crowd=number in crowds) for number, anchor in enumerate(scene.anchors))
+    marked = dataclasses.replace(scene, anchors=anchors)
+    ids = {anchor.anchor_id for anchor in anchors if anchor.crowd}
+    for query in write_scene(marked, MANY_OF_ALL, 7).queries:
+        assert not ids & set(query.anchor_ids)
+        if query.kind in ("single", "multi") and any(anchor.crowd for anchor in anchors):
+            assert select(_claims(query), marked, words.thresholds()).is_exactly(query.anchor_ids)
 
 
 @RANDOM
