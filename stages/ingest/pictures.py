@@ -190,10 +190,8 @@ def _plain_pixels(picture: Image.Image) -> tuple[np.ndarray, list[str]]:
 
 def _is_grey(pixels: np.ndarray) -> bool:
     """Whether the three channels are equal; a sparse look settles most colour pictures."""
-    for view in (pixels[::16, ::16], pixels):
-        if not (np.array_equal(view[..., 0], view[..., 1]) and np.array_equal(view[..., 1], view[..., 2])):
-            return False
-    return True
+    views = (pixels[::16, ::16], pixels)
+    return all(np.array_equal(view[..., 0], view[..., 1]) and np.array_equal(view[..., 1], view[..., 2]) for view in views)
 
 
 def shown_values(values: np.ndarray, card: Card, path: str, inverted: bool, flags: list[str] | None = None) -> Shown:
