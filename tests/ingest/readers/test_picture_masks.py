@@ -149,8 +149,19 @@ def test_an_outline_that_leaves_the_picture_is_closed_along_its_edge() -> None:
 def test_an_open_outline_is_a_fault() -> None:
     outline, _ = ring((20, 30))
     outline[:, 28:34] = 0
-    with pytest.raises(Fault, match="encloses nothing"):
+    with pytest.raises(Fault, match="encloses nothing") as caught:
         fill_outline(outline > 0, "a.png")
+    assert caught.value.kind == "open_outline"
+
+
+def test_a_picture_of_printing_colours_is_no_label_map(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    save(root / "images/a.png", grey())
+    (root / "masks").mkdir()
+    Image.fromarray(np.zeros((40, 60, 4), np.uint8), "CMYK").save(root / "masks/a.tif")
+    files = {"image": ["images/{case}.png"], "mask": ["masks/{case}.tif"], "other": []}
+    (fault,) = faults_of(tmp_path, label_map_card(files=files))
+    assert (fault.kind, fault.file) == ("unreadable_mask", "masks/a.tif") and "mode CMYK" in fault.cause
 
 
 def test_the_values_of_a_map_are_found_however_they_lie() -> None:
