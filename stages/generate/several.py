@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.core.claims import Claim, Scene, Thresholds, select
 from stages.generate.candidates import Candidate, Group, conflict
-from stages.knowledge.labels import Label, label, labels
+from stages.knowledge.labels import Label, label, labels, members
 
 # More boxes than this are no longer an answer that one points with.
 MAX_TARGETS = 8
@@ -106,9 +106,9 @@ def nothing(scene: Scene, groups: list[Group], rng: Random, t: Thresholds) -> li
 
 
 def _absent(scene: Scene, groups: list[Group], rng: Random) -> list[Claim] | None:
-    """A label that the source would have marked and did not."""
+    """A label that the source would have marked and did not. A kidney is there where a left or a right one is."""
     present = {group.label.name for group in groups if group.members.any()}
-    absent = [name for name in scene.annotated_labels if name not in present and name in labels()]
+    absent = [name for name in scene.annotated_labels if name in labels() and present.isdisjoint(members(name))]
     return [Claim("label", rng.choice(absent))] if absent else None
 
 

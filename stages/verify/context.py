@@ -11,6 +11,7 @@ from stages.core.claims import Scene, Thresholds, scene_of
 from stages.core.geometry import decode_mask
 from stages.core.params import VerifyParams
 from stages.core.records import Anchor, Query, Sample
+from stages.knowledge.labels import members
 from stages.knowledge.words import thresholds
 from stages.verify.parser import Parsed, parse
 from stages.verify.visibility import Visibility
@@ -49,8 +50,13 @@ class Context:
 
     @functools.cached_property
     def known_labels(self) -> frozenset[str]:
-        """Labels that this image has or that its source would have marked."""
-        return frozenset(self.sample.annotated_labels) | {anchor.label for anchor in self.anchors}
+        """Labels that this image has or that its source would have marked.
+
+        A general label of the source ("kidney") of which the image has only special ones ("left kidney") stands for these.
+        """
+        here = {anchor.label for anchor in self.anchors}
+        general = {name for name in self.sample.annotated_labels if name not in here and here.intersection(members(name))}
+        return (frozenset(self.sample.annotated_labels) - general) | here
 
     @functools.cached_property
     def grey(self) -> np.ndarray:

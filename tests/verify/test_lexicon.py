@@ -8,6 +8,7 @@ from stages.core.claims import Claim
 from stages.knowledge.labels import labels, members
 from stages.verify.checks.claims import narrowed
 from stages.verify.parser import parse
+from tests.verify.scenes import context, outcome
 
 
 def _label_of(text: str) -> set[str]:
@@ -52,3 +53,10 @@ def test_an_ordinal_before_a_group_counts_and_does_not_name():
     claims = set(parse("the third vertebra from the top of the image").claims)
     assert Claim("rank", "y:3") in claims
     assert not any(claim.kind == "label" and claim.value == "third lumbar vertebra" for claim in claims)
+
+
+def test_a_source_that_marks_kidneys_and_an_image_with_a_left_one_agree():
+    marked = context(annotated_labels=["kidney", "liver"])
+    assert {"left kidney", "right kidney"} <= marked.known_labels and "kidney" not in marked.known_labels
+    assert outcome("both kidneys", 2, 3, in_context=marked).fate == "accepted"
+    assert outcome("the kidney", kind="none", in_context=marked).fate != "accepted"
