@@ -7,16 +7,19 @@ import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stages.core.stage import StageError
+from stages.core.volume import write_volume
 from stages.ingest.faults import KINDS, Fault
 from stages.ingest.files import list_files
 from stages.ingest.quality import FLAGS, LOW_COVERAGE
-from tests.ingest.sources import REPO, card_content, ingest_folder, write_case
+from tests.ingest.readers.dicom_sources import SPACING, ct_values, dicom_card, write_series
+from tests.ingest.sources import REPO, block, card_content, ingest_folder, label_map_card, save, write_case
 
 SOURCES = sorted((REPO / "stages/ingest").rglob("*.py")) + [REPO / "stages/core/volume.py"]
-TESTS = [path for path in sorted((REPO / "tests").rglob("test_*.py")) if path != Path(__file__)]
+TESTS = sorted((REPO / "tests").rglob("test_*.py"))
 
 
 def words_in(paths: list[Path]) -> set[str]:
@@ -120,3 +123,20 @@ def test_an_empty_folder_has_no_cases_and_no_faults(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     found, results = ingest_folder(tmp_path, card_content())
     assert (found.cases, found.errors, results) == ([], [], [])
+
+
+def test_two_label_maps_for_one_picture_are_a_fault(tmp_path: Path) -> None:
+    for name in ("images/a", "masks/a_1", "masks/a_2"):
+        save(tmp_path / f"root/{name}.png", block((5, 5, 20, 20), value=1))
+    files = {"image": ["images/{case}.png"], "mask": ["masks/{case}_{reader:[0-9]}.png"], "other": []}
+    _, (result,) = ingest_folder(tmp_path, label_map_card(files=files))
+    assert [error.kind for error in result.lost] == ["several_masks"]
+
+
+def test_a_label_volume_that_fits_two_series_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    for series in ("one", "two"):
+        write_series(tmp_path / f"root/{series}", ct_values(), origin=(0.0, 0.0, 0.0), series=series)
+    write_volume(tmp_path / "root/labels.nrrd", np.ones((5, 24, 32), np.uint8), (2.5, *SPACING), "LPS")
+    labels = {"liver": {"sources": [1], "semantic": True}}
+    found, _ = ingest_folder(tmp_path, dicom_card(labels=labels, annotated_labels=["liver"]))
+    assert "several_images" in {error.kind for error in found.errors}
