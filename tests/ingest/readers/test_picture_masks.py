@@ -168,3 +168,13 @@ def test_the_values_of_a_map_are_found_however_they_lie() -> None:
     values = np.random.default_rng(0).integers(0, 50, (30, 40)).astype(np.uint8)
     assert distinct(values) == np.unique(values).tolist()
     assert distinct(np.zeros((2, 2), np.uint8)) == [0]
+
+
+def test_two_label_maps_for_one_picture_are_a_fault(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    save(root / "images/a.png", grey())
+    for ending in ("png", "bmp"):
+        save(root / f"masks/a.{ending}", block((0, 0, 9, 9), value=1))
+    files = {"image": ["images/{case}.png"], "mask": ["masks/{case}.png", "masks/{case}.bmp"], "other": []}
+    (fault,) = faults_of(tmp_path, label_map_card(files=files))
+    assert fault.kind == "several_masks" and "2 label maps" in fault.cause
