@@ -163,6 +163,7 @@ def conflict(claims: Sequence[Claim]) -> bool:
     return (
         len(set(kinds)) < len(kinds)
         or relative > 1
+        or ("brightness" in ranks and "appearance" in kinds)
         or ("cell" in places and len(places) > 1)
         or {"image_side", "patient_side"} <= places
         or bool(directions & {"left_of", "right_of"} and (places & {"image_side", "patient_side"} or "x" in ranks))
