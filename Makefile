@@ -29,8 +29,10 @@ bench: install
 	python -m pytest -m benchmark tests/benchmarks
 	python -m tests.benchmarks.anchor
 
-# The same DAG on real images in place: DATA is the folder that holds the four datasets. They are few: fewer steps.
+# The same DAG on real images in place: DATA is the folder that holds the datasets, SETS those to take. They are few: fewer steps.
+SETS ?= chaos_ct_liver_slices ct_liver_dicom_seg cxr_covid_segmentations dsb2018_nuclei isic2017_dermoscopy kvasir_polyp_endoscopy \
+  msd_hippocampus usgra_nerve_ultrasound wbc_cytology
 real: install
 	dvc exp run --name real -S finetune.max_steps=400 $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom') \
-	  $(foreach name,cxr_covid_segmentations msd_hippocampus usgra_nerve_ultrasound dsb2018_nuclei,-S '+datasets.$(name)={card:data/cards/$(name).yaml,root:$(abspath $(DATA))/$(name)}')
+	  $(foreach name,$(SETS),-S '+datasets.$(name)={card:data/cards/$(name).yaml,root:$(abspath $(DATA))/$(name)}')
 	@$(MAKE) --no-print-directory table
