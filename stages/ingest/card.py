@@ -36,6 +36,8 @@ MODALITIES = ("CT", "MR", "X-ray", "ultrasound", "microscopy", "endoscopy", "der
 IMAGE_LEFT = ("patient_right", "patient_left", None)
 PLANES = ("axial", "coronal", "sagittal", None)
 VERIFIED_ON = ("real", "miniature", "phantom")
+# Units of length in the headers of volumes; null stands for mm.
+HEADER_UNITS = ("m", "mm", None)
 INTENSITIES = ("stored", "window", "percentiles", "header")
 # What becomes of a picture in which nothing is marked: an error, left out with a count, or kept as an example of absence.
 EMPTY = ("fault", "drop", "keep")
@@ -52,6 +54,8 @@ _PICTURES = (
 FIELD_READERS: dict[str, tuple[str, ...]] = {
     "slices": _VOLUMES,
     "channel": ("volume_pairs", "nnunet", "dicom_series", "contour_text"),
+    "header_unit": ("volume_pairs", "nnunet", "contour_text"),
+    "header_sides": ("volume_pairs", "nnunet", "dicom_series", "contour_text"),
     "resample_masks": ("volume_pairs", "nnunet", "dicom_series", "picture_label_map", "picture_mask_files", "picture_mask_crops"),
     "mask_threshold": ("volume_pairs", "dicom_series", "picture_mask_files", "picture_mask_crops"),
     "fill_outlines": ("dicom_series", "picture_label_map", "picture_mask_files", "picture_mask_crops"),
@@ -82,7 +86,7 @@ class Card:
     name: Annotated[str, "Key under `datasets` in params.yaml, and name of the card's file; lower-case letters, digits, underscores."]
     title: Annotated[str, "What the set is, in a line."]
     url: Annotated[str, "Where the data comes from."]
-    version: Annotated[str | None, "Release, commit or date of the files; null needs a sentence in `notes` with the word 'version', unless the card was tried on a miniature only."]
+    version: Annotated[str | None, "Release, commit or date of the files; null needs a sentence in `notes` with the word 'version', unless the card was tried on a miniature."]
     licence: Annotated[str | None, "SPDX id (CC-BY-4.0), or LicenseRef-NAME for terms that have none, null when unknown; goes with every sample."]
     licence_limits: Annotated[str, "The limits of the licence in words, or why it is not known."]
     citation: Annotated[str | None, "What to cite; null needs a sentence in `notes` with the word 'citation'."]
@@ -103,6 +107,13 @@ class Card:
     plane: Annotated[str | None, "Plane of the pictures, or the one that volumes are cut in (null: by the spacing).", PLANES] = None
     slices: SlicePolicy | None = None
     channel: Annotated[int | None, "Frame or component of a volume with four dimensions, from 0; without it such a volume is a fault."] = None
+    header_unit: Annotated[
+        str | None, "Unit of length in the headers of volumes that state another than they are in: m, or null for mm.", HEADER_UNITS
+    ] = None
+    header_sides: Annotated[
+        bool,
+        "False for volumes whose header's axes are the probe's, not the patient's: `image_left_is` is then the card's, and the slices have no plane of the body.",
+    ] = True
     resample_masks: Annotated[
         bool, "Labels on another grid than the image are resampled to it (nearest neighbour); otherwise they are a fault."
     ] = False

@@ -42,7 +42,7 @@ FLAGS = {
     "exif_orientation_ignored": "the file asks viewers to turn it, its mask does not: stored as the pixels lie",
     "more_than_8_bit": "brought to 8 bits by percentiles of the picture",
     "alpha_dropped": "transparency was not empty and is not kept",
-    "orientation_unknown": "the header states no orientation, so the patient's sides stay unknown",
+    "orientation_unknown": "the header states no orientation (or the probe's), so the patient's sides stay unknown",
     "gantry_tilt": "DICOM: slices drift sideways along the stack: pictures are cut along the slices only, where nothing is distorted",
     "uneven_spacing": "DICOM: distances of the slices differ by up to a tenth; the usual one counts",
     "burned_in_annotation": "DICOM: the pixels hold text, or may (ultrasound, captures): look for names before anything is passed on",

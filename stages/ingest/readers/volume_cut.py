@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stages.core.volume import Volume, plane_slice, plane_spacing
+from stages.ingest.card import Card
 from stages.ingest.intensity import grey_rule
 from stages.ingest.readers.base import Picture, Source
 from stages.ingest.slices import bounds_of, choose_slices
@@ -22,7 +23,8 @@ def cut(
 ) -> list[Picture]:
     """The slices of an LPS volume that become samples.
 
-    ``view`` goes before plane and slice number in the picture's id where a case has several images. A volume in which
+    Where the card says that the header's axes are not the patient's, the plane is known by its number alone: it names no
+    plane of the body, and the sides are the card's. ``view`` goes before plane and slice number in the picture's id where a case has several images. A volume in which
     nothing is marked gives its middle slice without objects: what becomes of it is the card's ``empty_images``.
 
     Raises:
@@ -32,18 +34,19 @@ def cut(
     areas = annotation.areas()
     chosen = choose_slices(areas, bounds_of(source.card, source.limits), source.limits.min_object_px) or [areas.shape[1] // 2]
     grey = grey_rule(image.array, source.card, path)
+    of_body = source.card.header_sides
     return [
         Picture(
-            view=f"{f'{view}-' if view else ''}{plane}-{index:03d}",
+            view=f"{f'{view}-' if view else ''}{plane if of_body else 'slice'}-{index:03d}",
             pixels=grey.of(plane_slice(image.array, plane, index)),  # type: ignore[arg-type]
             spacing_mm=plane_spacing(image.spacing_mm, plane),  # type: ignore[arg-type]
-            image_left_is=image_left_is(image, plane),
-            plane=plane,
+            image_left_is=image_left_is(image, plane) if of_body else source.card.image_left_is,
+            plane=plane if of_body else None,
             slice_index=index,
             transform=grey.transform,
             objects=annotation.objects(index),
             incomplete=list(incomplete),
-            flags=[*flags, *orientation_flags(image)],
+            flags=[*flags, *(orientation_flags(image) if of_body else _unknown_side(source.card))],
         )
         for index in chosen
     ]
@@ -53,6 +56,10 @@ def image_left_is(image: Volume, plane: str) -> str | None:
     """Axial and coronal slices show the patient's right at the left, where the header states it and the volume is not turned too far."""
     stated = image.source_axes is not None and plane != "sagittal" and image.side_tilt_deg <= SIDES_UP_TO_DEG
     return "patient_right" if stated else None
+
+
+def _unknown_side(card: Card) -> list[str]:
+    return ["orientation_unknown"] if card.image_left_is is None else []
 
 
 def orientation_flags(image: Volume) -> list[str]:

@@ -17,7 +17,8 @@ spacing when the card's ``plane`` is null: ``image_left_is`` then comes from the
 
 Planes: ``plane: axial | coronal | sagittal``; null cuts across the axis whose spacing is at least 1.5 times that of the
 others, else axial. Sides come from the header, for volumes turned by at most 30 degrees against the patient's left-right
-axis; from 5 degrees on a volume is flagged ``oblique``.
+axis; from 5 degrees on a volume is flagged ``oblique``. ``header_sides: false`` where the header's axes are the probe's: the
+sides are then the card's. ``header_unit: m`` where the header's numbers are metres and it does not say so.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ from stages.ingest.volume_labels import Annotation, CodeVolume, MaskVolumes, who
 # A volume may hold as many voxels as so many pictures of the largest allowed size hold pixels.
 PICTURES_PER_VOLUME = 10
 RESAMPLED = "mask_resampled"
+MM_PER_M = 1000.0
+# Voxels of this many mm are no patient's: the header was in mm, or stated its unit, which the reader of NIfTI heeds by itself.
+_TOO_COARSE_MM = 100.0
 
 
 class VolumePairs:
@@ -70,15 +74,24 @@ def _data_files(case: Case, root: Path) -> list[str]:
 
 
 def read_part(name: str, case: Case, source: Source, channel: int | None = None) -> Volume:
-    """A file of the case with its axes as stored.
+    """A file of the case with its axes as stored, lengths in mm by the card's ``header_unit``.
 
     Raises:
-        Fault: it cannot be used.
+        Fault: it cannot be used, or its lengths are no metres although the card says so.
     """
     try:
-        return read_stored(source.root / case.path_of(name), source.limits.max_pixels * PICTURES_PER_VOLUME, channel)
+        stored = read_stored(source.root / case.path_of(name), source.limits.max_pixels * PICTURES_PER_VOLUME, channel)
     except VolumeError as error:
         raise Fault(error.kind, name, str(error)) from error
+    return stored if source.card.header_unit in (None, "mm") else _from_metres(stored, name)
+
+
+def _from_metres(stored: Volume, name: str) -> Volume:
+    spacing = [value * MM_PER_M for value in stored.spacing_mm]
+    if max(spacing) >= _TOO_COARSE_MM:
+        cause = f"its spacing {stored.spacing_mm} [z, y, x] would be voxels of {max(spacing):g} mm if it were metres: take `header_unit` out of the card"
+        raise Fault("bad_spacing", name, cause)
+    return replace(stored, spacing_mm=spacing, origin_mm=[value * MM_PER_M for value in stored.origin_mm])
 
 
 def slices_of(stored: Volume, case: Case, source: Source) -> Reading:

@@ -54,5 +54,5 @@ MINIATURES = {
         objects={"left ventricle": 4, "left ventricular myocardium": 4, "left atrium": 4},
         picture_side=dict.fromkeys(("left ventricle", "left ventricular myocardium", "left atrium"), "left"),
     ),
-    "cetus2014": Miniature(cetus2014, cases=2, spacing_mm=(0.001, 0.001), patients=1),
+    "cetus2014": Miniature(cetus2014, cases=2, spacing_mm=(0.6, 0.6), patients=1),
 }

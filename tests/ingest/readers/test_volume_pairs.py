@@ -342,6 +342,38 @@ def test_labels_are_resampled_in_physical_space_where_the_card_says_so(tmp_path:
     assert all("mask_resampled" in s.flags for s in samples)
 
 
+# Headers that say something else
+
+
+IN_METRES = np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ RAS
+
+
+def test_headers_in_metres_are_read_as_millimetres_where_the_card_says_so(tmp_path: Path) -> None:
+    save_itk(tmp_path / "root/p.nrrd", body()[0], affine=IN_METRES)
+    save_itk(tmp_path / "root/p_seg.nrrd", body()[1], affine=IN_METRES)
+    sample = middle(samples_of(tmp_path, card("{case:p}.nrrd", "{case}_seg.nrrd", header_unit="m")))
+    assert sample.spacing_mm == pytest.approx([2.0, 1.0])
+    assert boxes_of(sample) == AXIAL_BOXES
+
+
+def test_a_header_in_millimetres_is_a_fault_where_the_card_says_metres(tmp_path: Path) -> None:
+    save_itk(tmp_path / "root/p.nrrd", body()[0])
+    save_itk(tmp_path / "root/p_seg.nrrd", body()[1])
+    (fault,) = faults_of(tmp_path, card("{case:p}.nrrd", "{case}_seg.nrrd", header_unit="m"))
+    assert fault.kind == "bad_spacing" and "take `header_unit` out of the card" in fault.cause
+
+
+@pytest.mark.parametrize(("stated", "flagged"), [(None, True), ("patient_left", False)])
+def test_where_the_header_tells_the_axes_of_the_probe_sides_are_the_cards_and_no_plane_is_named(
+    tmp_path: Path, stated: str | None, flagged: bool
+) -> None:
+    write_nifti(tmp_path / "root/p.nii.gz", body()[0], turned(12))
+    write_nifti(tmp_path / "root/p_seg.nii.gz", body()[1], turned(12))
+    samples = samples_of(tmp_path, card("{case:p}.nii.gz", "{case}_seg.nii.gz", header_sides=False, image_left_is=stated))
+    assert {(s.image_left_is, s.plane, "orientation_unknown" in s.flags, "oblique" in s.flags) for s in samples} == {(stated, None, flagged, False)}
+    assert middle(samples).sample_id.endswith("/slice-003")
+
+
 # Unmarked volumes
 
 
