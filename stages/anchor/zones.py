@@ -40,8 +40,8 @@ def zones_of(
             zones.append(None)
             continue
         if organ not in maps:
-            maps[organ] = _OrganMap(regions[organ], shape)
-        zones.append(_zone(maps[organ], anchor_ids[organ], region, centroids_xy_px[index], plane, image_left_is, t))
+            maps[organ] = _OrganMap(regions[organ], shape, _lateral(regions[organ], image_left_is))
+        zones.append(_zone(maps[organ], anchor_ids[organ], region, centroids_xy_px[index], plane, t))
     return zones
 
 
@@ -51,21 +51,33 @@ def _organ_of(region: Region, relations: Sequence[Relation], place: dict[str, in
     return place[min(holders, key=lambda r: (-r.overlap, place[r.other])).other] if holders else None
 
 
+def _lateral(organ: Region, image_left_is: str | None) -> str | None:
+    """The side of the picture, left or right, that the lateral edge of a half of a pair lies on; None where that is unknown."""
+    side = label_of(organ.label).side
+    if side is None or image_left_is is None:
+        return None
+    return "left" if image_left_is == f"patient_{side}" else "right"
+
+
 class _OrganMap:
     """An organ with its holes filled, and the distance in pixels of each of its pixels to its border.
 
-    Where the image cuts the organ off there is no border: the organ goes on.
+    Where the image cuts the organ off there is no border: the organ goes on. Of a half of a pair, whose ``lateral`` edge
+    is known, only the border that faces away from the midline counts: background that lies between the organ and the
+    midline on one row with it (in front of the hilum, the heart, the renal sinus) is none. In this sense the lung is
+    peripheral along the chest wall and central at the hilum (Casal et al. 2018, Ann Am Thorac Soc 15:118, compare the
+    definitions in use: thirds of the way from hilum to chest wall).
     """
 
-    def __init__(self, region: Region, shape: tuple[int, int]) -> None:
-        self.region = region
+    def __init__(self, region: Region, shape: tuple[int, int], lateral: str | None) -> None:
+        self.region, self.lateral = region, lateral
         height, width = region.mask.shape
         contours, _ = cv2.findContours(region.mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         self.filled = cv2.drawContours(np.zeros((height, width), np.uint8), contours, -1, 1, cv2.FILLED)
         top, left = int(region.row > 0), int(region.column > 0)
         bottom, right = int(region.row + height < shape[0]), int(region.column + width < shape[1])
-        padded: Any = np.pad(self.filled, ((top, bottom), (left, right)))
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) if (padded == 0).any() else None
+        within: Any = _with_medial(np.pad(self.filled, ((top, bottom), (left, right))), lateral)
+        distance = cv2.distanceTransform(within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) if (within == 0).any() else None
         self.depth = None if distance is None else distance[top : top + height, left : left + width]
 
     def depth_share(self, x: float, y: float) -> float:
@@ -86,13 +98,19 @@ class _OrganMap:
         return self.region.column + int(columns[0]), self.region.column + int(columns[-1]) + 1
 
 
-def _zone(
-    organ: _OrganMap, organ_id: str, region: Region, centroid: Sequence[float], plane: str | None, image_left_is: str | None, t: Thresholds
-) -> Zone:
+def _with_medial(organ: np.ndarray, lateral: str | None) -> np.ndarray:
+    """The organ (uint8) together with all that lies towards the midline from it on its rows; as it is where no side is known."""
+    if lateral is None:
+        return organ
+    outwards = slice(None) if lateral == "left" else slice(None, None, -1)
+    return np.ascontiguousarray(np.maximum.accumulate(organ[:, outwards], axis=1)[:, outwards])
+
+
+def _zone(organ: _OrganMap, organ_id: str, region: Region, centroid: Sequence[float], plane: str | None, t: Thresholds) -> Zone:
     x, y = centroid
     height = organ.region.mask.shape[0]
     vertical = None if plane == "axial" else _share((y - organ.region.row) / height)
-    horizontal = _from_medial(organ, region, x, image_left_is)
+    horizontal = _from_medial(organ, region, x)
     depth = _share(organ.depth_share(x, y))
     return Zone(
         organ=organ_id,
@@ -105,14 +123,13 @@ def _zone(
     )
 
 
-def _from_medial(organ: _OrganMap, region: Region, x: float, image_left_is: str | None) -> float | None:
+def _from_medial(organ: _OrganMap, region: Region, x: float) -> float | None:
     """Place of x between the organ's medial (0) and lateral (1) edge; a left organ's lateral edge is the patient's left."""
-    side = label_of(organ.region.label).side
-    if side is None or image_left_is is None:
+    if organ.lateral is None:
         return None
     first, last = organ.extent_x(region.row, region.row + region.mask.shape[0])
     from_image_left = (x - first) / (last - first)
-    return _share(1 - from_image_left if image_left_is == f"patient_{side}" else from_image_left)
+    return _share(1 - from_image_left if organ.lateral == "left" else from_image_left)
 
 
 def _share(value: float) -> float:

@@ -156,7 +156,8 @@ class Zone:
     upper. ``horizontal`` is medial | lateral, by the place between the organ's edge that faces the patient's midline
     and the other one, on the object's own rows; None unless the organ is one of a pair and sides are known.
     ``depth`` is central | peripheral, by the distance to the organ's border over the greatest such distance in the
-    organ. The ``*_share`` are what was measured, in [0, 1] (0 is top, medial edge, border); a word is None within the
+    organ; where ``horizontal`` is known, to the border that faces away from the midline alone (``anchor.zones``), so that
+    the hilum of a lung or kidney is central. The ``*_share`` are what was measured, in [0, 1] (0 is top, medial edge, border); a word is None within the
     margin of its threshold (``knowledge/words.yaml``) and wherever its share is None.
     """
 

@@ -55,11 +55,37 @@ def test_an_axial_slice_has_no_upper_third() -> None:
     assert zone is not None and zone.vertical is None and zone.vertical_share is None
 
 
-@pytest.mark.parametrize(("x", "depth"), [(25, "peripheral"), (30, "peripheral"), (36, None), (45, "central"), (50, "central")])
-def test_central_and_peripheral_go_by_the_distance_to_the_organs_border(x: float, depth: str | None) -> None:
-    zone = _zone(x, 90)
+@pytest.mark.parametrize(("x", "depth"), [(25, "peripheral"), (35, "peripheral"), (50, None), (65, "central"), (76, "central")])
+def test_in_a_lung_the_hilum_is_central_and_the_chest_wall_peripheral(x: float, depth: str | None) -> None:
+    zone, mirrored, turned = _zone(x, 90), _zone(200 - x, 90), _zone(x, 90, image_left_is="patient_left")
+    assert zone is not None and mirrored is not None and turned is not None
+    assert zone.depth == mirrored.depth == turned.depth == depth
+    # The deepest pixels are those at the medial edge and half way down, 60 from the chest wall and 60 from apex and base.
+    assert zone.depth_share == pytest.approx((x - 20) / 60, abs=0.02) == mirrored.depth_share
+
+
+@pytest.mark.parametrize("y", [34, 146])
+def test_apex_and_base_of_a_lung_are_peripheral_at_the_midline_too(y: float) -> None:
+    zone = _zone(74, y)
+    assert zone is not None and zone.depth == "peripheral"
+
+
+@pytest.mark.parametrize(("x", "depth"), [(25, "peripheral"), (30, "peripheral"), (36, None), (45, "central"), (50, "central"), (74, "peripheral")])
+def test_without_sides_any_border_of_the_organ_counts(x: float, depth: str | None) -> None:
+    zone = _zone(x, 90, image_left_is=None)
     assert zone is not None and zone.depth == depth
-    assert zone.depth_share == pytest.approx((x - 20) / 30, abs=0.04)
+    assert zone.depth_share == pytest.approx(min(x - 20, 80 - x) / 30, abs=0.04)
+
+
+def test_a_bay_for_the_heart_makes_what_lies_beside_it_no_less_central() -> None:
+    lung = rectangle(200, 200, 20, 30, 80, 150)
+    opacity = disc(200, 200, 62, 90, 3)
+    shares = []
+    for organ in (lung, lung & ~disc(200, 200, 80, 90, 14)):
+        sample = sample_of([("right lung", organ), ("lung opacity", opacity)], image_left_is="patient_right")
+        shares.append(derive(sample, PARAMS).anchors[1].location.zone)
+    assert shares[0] is not None and shares[1] is not None
+    assert shares[0].depth == shares[1].depth == "central"
 
 
 def test_a_lesion_outside_the_organ_or_without_one_has_no_zone() -> None:
