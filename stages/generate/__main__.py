@@ -10,12 +10,12 @@ from stages.core.params import GenerateParams, Params, require
 from stages.core.records import Query
 from stages.core.shards import write_table
 from stages.core.stage import check_error_rate, run_stage, write_errors
-from stages.generate.draft import Usage
 from stages.generate.figures import SAMPLES, figures, write_samples
-from stages.generate.marking import MARKS
 from stages.generate.realise import STYLES
 from stages.generate.scenes import read_scenes
 from stages.generate.writers import WRITERS
+from stages.vlm.asking import Usage
+from stages.vlm.marking import MARKS
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from stages.core.claims import KINDS, RANK_ATTRIBUTES, Claim
 from stages.generate.realise import STYLES
 from stages.knowledge import words
 from stages.knowledge.labels import labels
+from stages.vlm.prompts import without_fence
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -99,7 +100,7 @@ def read_answer(text: str, label_value: str) -> Reading:
     from pydantic import ValidationError
 
     try:
-        answer = _model().model_validate_json(_without_fence(text))
+        answer = _model().model_validate_json(without_fence(text))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
@@ -115,12 +116,6 @@ def read_answer(text: str, label_value: str) -> Reading:
         else:
             texts.append(Text(said, item.style, claims))
     return Reading(texts, faults)
-
-
-def _without_fence(text: str) -> str:
-    """The JSON of an answer that a model has put into a Markdown fence all the same."""
-    match = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", text, re.DOTALL)
-    return match[1] if match else text
 
 
 def _text_fault(text: str) -> tuple[str, str] | None:

@@ -6,28 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from stages.core.records import ItemError, Query
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What the texts cost: requests and tokens, money in the currency of the prices, repeated requests, waiting in seconds."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    retries: int = 0
-    latencies_s: tuple[float, ...] = ()
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.requests + other.requests,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cost + other.cost,
-            self.retries + other.retries,
-            self.latencies_s + other.latencies_s,
-        )
+from stages.vlm.asking import Usage
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from stages.core.claims import KINDS
 from stages.core.records import ItemError, Query
 from stages.core.stage import count_by, seed_for
-from stages.generate.draft import Usage
 from stages.generate.grammar import normalised
+from stages.vlm.asking import Usage, spending
 
 QUERY_KINDS = ("single", "multi", "none", "name")
 DIFFICULTIES = (0, 1, 2, 3)
@@ -56,19 +55,7 @@ def figures(
         "skipped": dict(sorted(skipped.items())),
         "failures": len(errors),
         "failed": count_by([error.kind for error in errors]),
-        **_spent(usage),
-    }
-
-
-def _spent(usage: Usage) -> dict[str, Any]:
-    waits = sorted(usage.latencies_s)
-    return {
-        "requests": usage.requests,
-        "tokens": usage.prompt_tokens + usage.completion_tokens,
-        "tokens_written": usage.completion_tokens,
-        "cost": usage.cost,
-        "retries": usage.retries,
-        "latency_s": {"median": statistics.median(waits), "p95": waits[int(0.95 * (len(waits) - 1))]} if waits else {"median": 0.0, "p95": 0.0},
+        **spending(usage),
     }
 
 

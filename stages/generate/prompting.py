@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stages.core.claims import Scene
 from stages.core.params import GenerateParams
 from stages.generate.answers import MAX_WORDS, answer_schema
-from stages.generate.marking import plain_and_marked
 from stages.generate.realise import STYLES
 from stages.generate.scenes import Shown
 from stages.generate.targets import Target, also_there, facts, plain, siblings
 from stages.knowledge import words
 from stages.knowledge.labels import label
 from stages.vlm.chat import ChatRequest
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from stages.vlm.marking import plain_and_marked
+from stages.vlm.prompts import prompts_hash, render
 
 PROMPTS = Path(__file__).parent / "prompts"
 
@@ -28,18 +25,7 @@ PROMPTS = Path(__file__).parent / "prompts"
 @functools.cache
 def prompt_hash() -> str:
     """Hash of the prompt files and of the answer's schema."""
-    digest = hashlib.sha256(json.dumps(answer_schema(), sort_keys=True).encode())
-    for file in sorted(PROMPTS.glob("*.j2")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-@functools.cache
-def _template(name: str) -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(PROMPTS), undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False)
-    return environment.get_template(f"{name}.j2")
+    return prompts_hash(PROMPTS, answer_schema())
 
 
 def request_for(scene: Scene, target: Target, shown: Shown, params: GenerateParams) -> ChatRequest:
@@ -47,11 +33,11 @@ def request_for(scene: Scene, target: Target, shown: Shown, params: GeneratePara
     masks = [shown.masks[anchor_id] for anchor_id in target.anchor_ids]
     picture, marked = plain_and_marked(shown.image, masks, params.mark, params.picture_px)
     image = words.modality(scene.modality).image
-    system = _template("system").render(
-        image=image, marked=marked is not None, mark=params.mark, max_words=MAX_WORDS,
+    system = render(
+        PROMPTS, "system", image=image, marked=marked is not None, mark=params.mark, max_words=MAX_WORDS,
         sides=scene.image_left_is is not None, millimetres=scene.spacing_mm is not None,
     )  # fmt: skip
-    asked = _template("target").render(image=image, **_asked(scene, target, shown, params))
+    asked = render(PROMPTS, "target", image=image, **_asked(scene, target, shown, params))
     return ChatRequest(system, (picture, *([marked] if marked else []), asked), answer_schema(), "referring_expressions")
 
 
@@ -87,7 +73,7 @@ def _styles(target: Target, texts: int) -> list[str]:
 
 def complaint(faults: list[tuple[str, str]]) -> str:
     """What is sent back when an answer cannot be used."""
-    return _template("repair").render(complaint="; ".join(cause for _, cause in faults[:3]) + ".")
+    return render(PROMPTS, "repair", complaint="; ".join(cause for _, cause in faults[:3]) + ".")
 
 
 def _json(value: Any) -> str:

@@ -128,8 +128,8 @@ def test_parameters_out_of_range_are_named(tables: Path, changes: dict, named: s
 def test_metrics_are_finite_without_any_query(tables: Path):
     from collections import Counter
 
-    from stages.generate.draft import Usage
     from stages.generate.figures import figures
+    from stages.vlm.asking import Usage
 
     empty = figures([], {"one": 0}, {}, Counter(), [], Usage())
     assert empty["mean_words"] == empty["distinct_3"] == 0 and json.dumps(empty, allow_nan=False)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stages.core.geometry import encode_mask
-from stages.generate.marking import YELLOW, plain_and_marked
+from stages.vlm.marking import YELLOW, plain_and_marked
 
 
 def _picture(width: int = 120, height: int = 80) -> bytes:

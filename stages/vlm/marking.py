@@ -1,4 +1,4 @@
-"""The pictures that a model which writes is shown: plain, and with the target marked."""
+"""The pictures that a model which writes or judges is shown: plain, and with the target marked."""
 
 from __future__ import annotations
 
