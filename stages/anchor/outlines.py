@@ -28,7 +28,7 @@ def _warm(kernels: ModuleType) -> None:
     packed, no_pairs = (boxes, pixels, starts, *outline), np.zeros((0, 2), np.int64)
     kernels.near_boxes(boxes, np.zeros(1, np.int64), 0.0)
     kernels.pair_gaps(no_pairs, *packed, 1.0, 1.0)
-    kernels.nearest(*packed, np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
+    kernels.nearest(*packed, np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64), 1.0)
     kernels.fill_holes(np.zeros(1, np.int64), boxes, pixels, starts, pixels, starts, areas)
     kernels.shared_counts(no_pairs, boxes, pixels, starts, pixels, starts)
 
@@ -74,18 +74,18 @@ class Outlines:
         """Gap (k,) of each pair of (k, 2), in pixels or in the units of ``scale_xy`` a pixel; 0 when they touch or overlap."""
         return np.sqrt(_kernels().pair_gaps(pairs, *self._packed, float(scale_xy[0]), float(scale_xy[1])))
 
-    def nearest(self, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each index its nearest other one (-1: none) and the gap in pixels.
+    def nearest(self, left_out: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each index its nearest other one (-1: none), the gap in pixels, and whether it is a tie.
 
-        ``left_out`` (k, 2) lists pairs, in both orders, that are no neighbours. Ties go to the closer box centre, then
-        to the first in order.
+        ``left_out`` (k, 2) lists pairs, in both orders, that are no neighbours. Equal gaps go to the closer box centre,
+        then to the first in order. A tie: the gap of another one is at most ``ratio`` (from 1 on) times as wide.
         """
         n = len(self.boxes)
         keys = np.unique(left_out[:, 0] * n + left_out[:, 1]) if len(left_out) else np.zeros(0, np.int64)
         order = np.argsort(self.boxes[:, 0], kind="stable")
         reach = np.maximum.accumulate(self.boxes[order, 2])
-        found, squared = _kernels().nearest(*self._packed, keys.astype(np.int64), order, reach)
-        return found, np.sqrt(squared)
+        found, squared, tied = _kernels().nearest(*self._packed, keys.astype(np.int64), order, reach, float(ratio) ** 2)
+        return found, np.sqrt(squared), tied
 
     @property
     def _packed(self) -> tuple[np.ndarray, ...]:

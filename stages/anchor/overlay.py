@@ -180,7 +180,7 @@ def _relation(relation: Relation) -> str:
     other = relation.other.rsplit("#", 1)[1]
     if relation.second is not None:
         return f"between #{other} and #{relation.second.rsplit('#', 1)[1]}"
-    return f"{relation.kind} #{other}" + (f" ({relation.gap_px:.0f} px)" if relation.kind in ("nearest", "touching") else "")
+    return f"{relation.kind}{' =' if relation.tied else ''} #{other}" + (f" ({relation.gap_px:.0f} px)" if relation.kind in ("nearest", "touching") else "")
 
 
 def _number(value: float | None, digits: int) -> str:

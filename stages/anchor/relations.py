@@ -42,8 +42,9 @@ def relations_of(
     """Relations of every region to the others, as ``core.records.Relation`` defines them, sorted by (kind, other).
 
     Of two regions the one with the smaller filled area is the inner one. A region that contains another, or lies
-    in it, is neither its neighbour nor in touch with it, nor between it and a third: "inside" says more. Ties of the
-    nearest go to the closer box centre, then to the first in order.
+    in it, is neither its neighbour nor in touch with it, nor between it and a third: "inside" says more. Equal
+    gaps of the nearest go to the closer box centre, then to the first in order; ``tied`` says that another's gap is no
+    more than ``nearest_ratio`` times as wide.
     """
     outlines = Outlines(regions)
     near = outlines.pairs_within(_reach_px(frame, t))
@@ -62,7 +63,7 @@ def relations_of(
         record.add("touching", *near[index].tolist(), *measures)
         record.add("touching", *near[index, ::-1].tolist(), *measures)
     contained = np.concatenate([inner[nested], inner[nested][:, ::-1]])
-    _record_nearest(record, outlines, contained, dict(zip(map(tuple, near.tolist()), overlaps.tolist(), strict=True)))
+    _record_nearest(record, outlines, contained, dict(zip(map(tuple, near.tolist()), overlaps.tolist(), strict=True)), t)
     _record_between(record, outlines, [region.label for region in regions], contained, t)
     return [sorted(relations, key=lambda relation: (relation.kind, relation.other)) for relations in record.found]
 
@@ -110,7 +111,7 @@ class _Recorder:
 
     def add(
         self, kind: str, source: int, target: int, gap_px: float, gap_mm: float, overlap: float,
-        second: int | None = None, along: float | None = None, across: float | None = None,
+        second: int | None = None, along: float | None = None, across: float | None = None, tied: bool | None = None,
     ) -> None:  # fmt: skip
         """Record a relation of ``source`` to ``target``; a NaN in ``gap_mm`` stands for no spacing."""
         (x, y), (other_x, other_y) = self._places[source], self._places[target]
@@ -127,18 +128,21 @@ class _Recorder:
                 None if second is None else self._ids[second],
                 along,
                 across,
+                tied,
             )
         )
 
 
-def _record_nearest(record: _Recorder, outlines: Outlines, contained: np.ndarray, overlaps: dict[tuple[int, ...], float]) -> None:
-    targets, gaps_px = outlines.nearest(contained)
+def _record_nearest(
+    record: _Recorder, outlines: Outlines, contained: np.ndarray, overlaps: dict[tuple[int, ...], float], t: Thresholds
+) -> None:
+    targets, gaps_px, tied = outlines.nearest(contained, t.nearest_ratio)
     sources = np.flatnonzero(targets >= 0)
     pairs = np.stack([sources, targets[sources]], axis=1)
     gaps_mm = _in_millimetres(outlines, pairs, gaps_px[sources], record.frame)
     for (source, target), gap_px, gap_mm in zip(pairs.tolist(), gaps_px[sources].tolist(), gaps_mm.tolist(), strict=True):
         overlap = overlaps.get((min(source, target), max(source, target)), 0.0)
-        record.add("nearest", source, target, gap_px, gap_mm, overlap)
+        record.add("nearest", source, target, gap_px, gap_mm, overlap, tied=bool(tied[source]))
 
 
 def _record_between(record: _Recorder, outlines: Outlines, labels: list[str], contained: np.ndarray, t: Thresholds) -> None:

@@ -217,7 +217,9 @@ class Relation:
     centroid to the other's, as shares of the image's width and height (positive: the other lies to the right, below).
     ``size_ratio`` is this area over the other's. A relation of kind between names a ``second`` anchor: ``along`` is
     this centroid's place between the other's centroid (0) and the second's (1), ``across`` its distance from the line
-    through both, as a share of their distance; None for other kinds.
+    through both, as a share of their distance; None for other kinds. A relation of kind nearest is ``tied`` when the gap
+    to a third is at most ``nearest_ratio`` (``knowledge/words.yaml``) times as wide, None for other kinds: there is no
+    saying which of the two is nearest.
 
     Recorded: inside and containing from an overlap of 0.5 on; touching up to a gap of 3 px (or twice ``touching_mm``);
     nearest once for every anchor that has a neighbour; between, as far as it may be true, once at most, for the
@@ -236,6 +238,7 @@ class Relation:
     second: str | None = None
     along: float | None = None
     across: float | None = None
+    tied: bool | None = None
 
 
 @dataclass(frozen=True)

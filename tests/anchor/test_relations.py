@@ -82,6 +82,20 @@ def test_the_nearest_is_by_the_gap_of_the_masks_and_not_by_centroids() -> None:
     assert [row[1] for row in _relations(small, long, close)[0] if row[0] == "nearest"] == ["1"]
 
 
+@pytest.mark.parametrize(("x", "tied"), [(60, True), (63, True), (65, False), (80, False)])
+def test_a_nearest_neighbour_is_tied_when_another_is_hardly_further(x: int, tied: bool) -> None:
+    # Gaps to the left and to the right of the middle one: 20 and x - 40; 1.2 times 20 is 24.
+    middle, left, right = rectangle(20, 90, 30, 5, 40, 15), rectangle(20, 90, 0, 5, 10, 15), rectangle(20, 90, x, 5, 85, 15)
+    found = _related([middle, left, right])
+    assert [(r.other, r.gap_px, r.tied) for r in found[0] if r.kind == "nearest"] == [("1", 20.0, tied)]
+    assert all(relation.tied is None for relations in found for relation in relations if relation.kind != "nearest")
+
+
+def test_two_in_contact_with_one_are_tied_and_one_further_on_is_not() -> None:
+    found = _related([rectangle(12, 60, x, 2, x + 9, 11) for x in (0, 9, 18, 40)])
+    assert [relation.tied for relations in found for relation in relations if relation.kind == "nearest"] == [False, True, False, False]
+
+
 def test_the_container_is_not_the_nearest_neighbour() -> None:
     organ, first, second = disc(60, 60, 30, 30, 28), disc(60, 60, 20, 30, 4), disc(60, 60, 42, 30, 4)
     relations = _relations(organ, first, second)
@@ -233,13 +247,15 @@ def test_the_margin_of_between_ends_where_the_thresholds_say() -> None:
 @settings(max_examples=80, deadline=None)
 @given(SCENES)
 def test_every_object_has_a_nearest_neighbour_unless_it_only_has_containers_or_contents(masks) -> None:
-    for index, relations in enumerate(_relations(*masks)):
-        contained = {int(other) for kind, other, *_ in relations if kind in ("inside", "containing")}
+    for index, relations in enumerate(_related(masks)):
+        contained = {int(relation.other) for relation in relations if relation.kind in ("inside", "containing")}
         free = [n for n in range(len(masks)) if n != index and n not in contained]
-        nearest = [row for row in relations if row[0] == "nearest"]
+        nearest = [relation for relation in relations if relation.kind == "nearest"]
         assert len(nearest) == bool(free)
         if free:
-            assert nearest[0][2] == pytest.approx(min(_brute_gap(masks[index], masks[n]) for n in free), abs=1e-4)
+            gaps = sorted(_brute_gap(masks[index], masks[n]) for n in free)
+            assert nearest[0].gap_px == pytest.approx(gaps[0], abs=1e-4)
+            assert nearest[0].tied == (len(gaps) > 1 and gaps[1] <= T.nearest_ratio * gaps[0])
 
 
 @settings(max_examples=60, deadline=None)

@@ -122,34 +122,38 @@ def pair_gaps(pairs, boxes, pixels, starts, pointers, columns, rows, scale_x, sc
 
 
 @njit(cache=True, nogil=True)
-def nearest(boxes, pixels, starts, pointers, columns, rows, left_out, order, reach):
-    """Nearest neighbour of each mask and its squared gap; a pair is left out when first * n + second is listed.
+def nearest(boxes, pixels, starts, pointers, columns, rows, left_out, order, reach, slack):
+    """Nearest neighbour of each mask, its squared gap, and whether another's is at most ``slack`` times that, 1 at least.
+
+    A pair is left out when first * n + second is listed.
 
     ``order`` sorts the masks by their boxes' x0, ``reach[k]`` is the largest x1 among the first k + 1 of them: a search
     from a mask's own place to either side ends where no box can be nearer in x alone.
     """
     n = len(boxes)
-    found, squared = np.full(n, -1, np.int64), np.full(n, np.inf)
+    found, squared, tied = np.full(n, -1, np.int64), np.full(n, np.inf), np.zeros(n, np.bool_)
     for place in range(n):
         i = order[place]
-        best, chosen, chosen_centre = np.inf, -1, 0
+        best, second, chosen, chosen_centre = np.inf, np.inf, -1, 0
         for side in range(2):
             k = place + 1 if side == 0 else place - 1
             while 0 <= k < n:
                 j = order[k]
                 apart = boxes[j, 0] - boxes[i, 2] if side == 0 else boxes[i, 0] - reach[k]
-                if apart > 0 and float(apart) * apart > best:
+                if apart > 0 and float(apart) * apart > slack * best:
                     break
-                if _box_gap2(boxes, i, j, 1.0, 1.0) <= best and not _listed(left_out, i * n + j):
+                if _box_gap2(boxes, i, j, 1.0, 1.0) <= slack * best and not _listed(left_out, i * n + j):
                     # Squared gaps are whole numbers: half a unit more lets a tie be seen.
-                    gap = _gap2(boxes, pixels, starts, pointers, columns, rows, i, j, 1.0, 1.0, best + 0.5)
+                    gap = _gap2(boxes, pixels, starts, pointers, columns, rows, i, j, 1.0, 1.0, slack * best + 0.5)
                     centre = _centre2(boxes, i, j)
                     first = centre < chosen_centre or (centre == chosen_centre and j < chosen)
                     if gap < best or (gap == best and first):
-                        best, chosen, chosen_centre = gap, j, centre
+                        best, second, chosen, chosen_centre = gap, best, j, centre
+                    else:
+                        second = min(second, gap)
                 k += 1 if side == 0 else -1
-        found[i], squared[i] = chosen, best
-    return found, squared
+        found[i], squared[i], tied[i] = chosen, best, chosen >= 0 and second <= slack * best
+    return found, squared, tied
 
 
 @njit(cache=True, nogil=True)
