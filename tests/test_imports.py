@@ -22,6 +22,8 @@ DOORS = {
     "peft": ("stages/vlm/", "stages/finetune/", "stages/predict/"),
 }
 HEAVY = {"SimpleITK", "pydicom", "highdicom", "mlflow", "torch", "transformers", "peft", "spacy", "matplotlib", "dvc"}
+# Kernels are nothing without numba and name it at the top; what loads them does so inside a function.
+HEAVY_TO_START = HEAVY | {"numba"}
 
 
 def _name(path: Path) -> str:
@@ -70,7 +72,7 @@ def test_help_of_a_stage_starts_without_heavy_libraries(stage: str) -> None:
         f"    runpy.run_module('stages.{stage}', run_name='__main__')\n"
         "except SystemExit as stop:\n"
         "    assert stop.code == 0, stop.code\n"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))\n"
+        f"print(sorted({HEAVY_TO_START!r} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
