@@ -53,6 +53,15 @@ def test_what_a_name_singles_out_is_one_object_and_a_general_name_may_be_several
     assert all(label(name).several for name in ("rib", "kidney", "intervertebral disc", "left kidney cyst"))
 
 
+@pytest.mark.parametrize("name", ["lung opacity", "ground-glass opacity", "consolidation"])
+def test_an_opacity_lies_in_a_lung_whatever_the_source_calls_the_lungs(name: str) -> None:
+    assert set(label(name).inside or []) == set(members("lung"))
+
+
+def test_what_lies_beside_the_lung_has_no_lung_around_it() -> None:
+    assert label("pleural effusion").inside is None and label("pneumothorax").inside is None
+
+
 def test_a_general_label_knows_its_members():
     assert members("kidney") == ("kidney", "left kidney", "right kidney")
     assert len(members("rib")) == 1 + 24 and len(members("vertebra")) == 1 + 7 + 13 + 6 + 1
