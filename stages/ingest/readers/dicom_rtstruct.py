@@ -1,19 +1,19 @@
 """DICOM RT Structure Sets (PS3.3 C.8.8.6): closed planar contours -> regions on the slices of the image series.
 
-Pixel centres have whole-number indices. A pixel belongs to a structure when its centre lies inside an odd number of
-the structure's contours on that slice (even-odd rule): a contour inside another one is a hole, and a keyhole contour
-works by itself. A centre exactly on an outline belongs to the side of growing index, so that two structures that
-share an outline share no pixel.
+Pixel centres have whole-number indices; contours are filled by the even-odd rule of ``polygons``: one inside another is a
+hole, and a keyhole contour works by itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stages.ingest.faults import Fault
+from stages.ingest.polygons import PolygonError, fill_rings
 from stages.ingest.readers.dicom_files import needed
 from stages.ingest.readers.dicom_grid import Grid
 from stages.ingest.readers.dicom_regions import Region, code_names
@@ -28,23 +28,19 @@ _NEAR = 0.5 + 1e-3
 _FLAT = 0.1
 
 
-def fill_even_odd(contours: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+def fill_contours(contours: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     """Boolean mask (rows, columns) of the pixels whose centres lie inside an odd number of closed contours.
 
-    ``contours`` are arrays (points, 2) of (row, column) in index units: (0, 0) is the centre of the first pixel. For
-    every edge and every row of centres that it crosses, the parity from the crossing on is turned.
+    ``contours`` are arrays (points, 2) of (row, column) in index units: (0, 0) is the centre of the first pixel. Contours
+    that hold no pixel centre, or lie beside the image, leave the mask empty: another slice may hold the structure. Number
+    and finiteness of the points are checked where they are read.
     """
-    rows, columns = size
-    turns = np.zeros((rows, columns + 1), np.int64)
-    for contour in contours:
-        ends = np.roll(contour, -1, axis=0)
-        for (row_a, column_a), (row_b, column_b) in zip(contour, ends, strict=True):
-            low, high = sorted((row_a, row_b))
-            crossed = np.arange(max(0, int(np.ceil(low))), min(rows, int(np.ceil(high))))
-            if crossed.size:
-                at = column_a + (crossed - row_a) * ((column_b - column_a) / (row_b - row_a))
-                np.add.at(turns, (crossed, np.clip(np.ceil(at), 0, columns).astype(np.intp)), 1)
-    return (np.cumsum(turns, axis=1)[:, :columns] % 2).astype(bool)
+    mask = np.zeros(size, bool)
+    with contextlib.suppress(PolygonError):
+        filled = fill_rings([contour[:, ::-1] for contour in contours], size, pixel_centre=0.0)
+        (top, left), (height, width) = filled.corner, filled.mask.shape
+        mask[top : top + height, left : left + width] = filled.mask
+    return mask
 
 
 def read_structures(dataset: Dataset, grid: Grid, frame_of_reference: str | None, file: str) -> tuple[list[Region], list[str]]:
@@ -67,7 +63,7 @@ def read_structures(dataset: Dataset, grid: Grid, frame_of_reference: str | None
             index, points = _on_slice(contour, grid, number, file)
             by_slice.setdefault(index, []).append(points)
         for index, contours in by_slice.items():
-            regions[number].add(index, fill_even_odd(contours, grid.shape[1:]))
+            regions[number].add(index, fill_contours(contours, grid.shape[1:]))
     return list(regions.values()), sorted(flags)
 
 

@@ -15,7 +15,7 @@ from skimage.draw import polygon2mask
 from stages.core.geometry import decode_mask
 from stages.core.records import Sample
 from stages.core.volume import write_volume
-from stages.ingest.readers.dicom_rtstruct import fill_even_odd
+from stages.ingest.readers.dicom_rtstruct import fill_contours
 from tests.ingest.readers.dicom_sources import CORONAL, SPACING, block_mask, ct_values, dicom_card, uid, write_rtstruct, write_seg, write_series
 from tests.ingest.readers.test_dicom_series import fault_of, outline, samples_of
 from tests.ingest.sources import ingest_folder
@@ -166,7 +166,7 @@ def test_points_and_open_contours_are_left_out_with_a_flag(tmp_path: Path) -> No
 @given(st.lists(st.tuples(st.floats(-2, 12), st.floats(-2, 14)), min_size=3, max_size=3))
 def test_a_filled_triangle_has_the_pixels_whose_centres_lie_inside(corners: list[tuple[float, float]]) -> None:
     points = np.round(np.array(corners), 2) + 0.0013  # no centre lies on an edge of such corners, save by a rare chance
-    mine, peer = fill_even_odd([points], (10, 12)), polygon2mask((10, 12), points)
+    mine, peer = fill_contours([points], (10, 12)), polygon2mask((10, 12), points)
     different = np.argwhere(mine != peer)
     assert all(_distance_to_edges(place, points) < 1e-6 for place in different)
 
@@ -182,15 +182,20 @@ def _distance_to_edges(place: np.ndarray, points: np.ndarray) -> float:
 
 def test_areas_that_share_an_outline_through_pixel_centres_share_no_pixel() -> None:
     left, right = np.array([(1, 1), (1, 4), (6, 4), (6, 1)], float), np.array([(1, 4), (1, 9), (6, 9), (6, 4)], float)
-    a, b = fill_even_odd([left], (10, 12)), fill_even_odd([right], (10, 12))
+    a, b = fill_contours([left], (10, 12)), fill_contours([right], (10, 12))
     assert not (a & b).any()
     assert (int(a.sum()), int(b.sum())) == (15, 25)
     assert a[1, 1] and not a[6, 1] and not a[1, 4]
 
 
+@pytest.mark.parametrize("contour", [[(2.1, 2.2), (2.1, 2.8), (2.3, 2.5)], [(20, 3), (30, 3), (30, 9)]])
+def test_a_contour_around_no_pixel_or_beside_the_image_marks_nothing(contour: list[tuple[float, float]]) -> None:
+    assert not fill_contours([np.array(contour)], (10, 12)).any()
+
+
 def test_a_keyhole_contour_leaves_its_hole() -> None:
     outer, hole = [(0.5, 0.5), (0.5, 8.5), (8.5, 8.5), (8.5, 0.5), (0.5, 0.5)], [(3.5, 3.5), (5.5, 3.5), (5.5, 5.5), (3.5, 5.5), (3.5, 3.5)]
-    filled = fill_even_odd([np.array(outer + hole)], (10, 10))
+    filled = fill_contours([np.array(outer + hole)], (10, 10))
     assert int(filled.sum()) == 64 - 4
     assert not filled[4:6, 4:6].any()
 
