@@ -18,7 +18,7 @@ from stages.anchor.shape import rounded, shapes_of
 from stages.anchor.zones import zones_of
 from stages.core.params import AnchorParams
 from stages.core.records import Anchor, AnchorGroup, Appearance, ItemError, Location, Ranks, Relation, Sample, Shape
-from stages.knowledge.words import thresholds
+from stages.knowledge.words import textures, thresholds
 
 _DIGITS = 4
 
@@ -66,7 +66,7 @@ def _anchors(sample: Sample, grey: np.ndarray, regions: list[Region], params: An
     measures = measure_crops(regions, grey, params.ring_px, sample.spacing_mm)
     areas = measures["area_px"].tolist()
     centroids = [[round(x, _DIGITS), round(y, _DIGITS)] for x, y in measures[["centroid_x_px", "centroid_y_px"]].tolist()]
-    shapes, appearances = shapes_of(measures, t), appearances_of(measures)
+    shapes, appearances = shapes_of(measures, t), appearances_of(measures, sample.modality, textures())
     ranks = ranks_of([region.label for region in regions], areas, centroids, sample.width, sample.height, t)
     relations = relations_of(regions, ids, centroids, Frame(sample.width, sample.height, sample.spacing_mm), t)
     zones = zones_of(regions, ids, centroids, relations, grey.shape, sample.plane, sample.image_left_is, t)

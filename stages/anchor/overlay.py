@@ -23,7 +23,7 @@ _ROW_PX, _MOST_ROWS, _MOST_NAMED, _MANY = 18, 40, 12, 40
 _COLUMNS = [
     ("#", 34), ("label", 150), ("area px", 60), ("mm2", 60), ("mm", 50), ("cell", 95), ("image", 60), ("patient", 110),
     ("zone in", 205), ("size/x/y of n", 120), ("elong", 48), ("angle", 48), ("solid", 46), ("circ", 46), ("hollow", 52),
-    ("contrast", 66), ("relations", 320),
+    ("contrast", 66), ("texture", 62), ("relations", 320),
 ]  # fmt: skip
 _TABLE_WIDTH_PX = sum(width for _, width in _COLUMNS) + 8
 
@@ -159,8 +159,15 @@ def _cells(number: int, anchor: Anchor) -> list[str]:
         _number(anchor.length_mm, 1), place.cell, place.image_side, f"{place.patient_side or '-'}{crossing}", _zone(place),
         _ranks(anchor.ranks), _number(shape.elongation, 2), _number(shape.orientation_deg, 0), _number(shape.solidity, 2),
         _number(shape.circularity, 2), {True: "yes", False: "no", None: "-"}[shape.hollow], _number(anchor.appearance.contrast, 1),
+        _texture(anchor),
         ", ".join(_relation(relation) for relation in anchor.relations),
     ]  # fmt: skip
+
+
+def _texture(anchor: Anchor) -> str:
+    """The measure, and after it the word's beginning: homo or hetero."""
+    word = anchor.appearance.texture_word
+    return _number(anchor.appearance.texture, 1) + (f" {word.removesuffix('geneous')}" if word else "")
 
 
 def _zone(place: Location) -> str:

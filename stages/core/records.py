@@ -130,7 +130,8 @@ class Appearance:
     ``contrast`` is mean minus ring mean; ``contrast_to_noise`` divides it by the ring's spread.
     ``ring_*`` are None when the ring is empty (the object fills the image). ``robust_contrast`` is median minus ring
     median; ``robust_contrast_to_noise`` divides it by 1.4826 times ``ring_mad``, the ring's median absolute deviation.
-    ``texture`` is the mean absolute grey difference of the neighbouring pixels inside, None for one pixel.
+    ``texture`` is the mean absolute grey difference of the neighbouring pixels inside, None for one pixel; ``texture_word``
+    is homogeneous | heterogeneous, by it and ``mad``, None between the limits of the modality (``knowledge/words.yaml``).
     """
 
     mean: float
@@ -146,6 +147,7 @@ class Appearance:
     robust_contrast: float | None = None
     robust_contrast_to_noise: float | None = None
     texture: float | None = None
+    texture_word: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,32 @@ class ModalityWords:
     own: list[str]
 
 
+@dataclass(frozen=True)
+class TextureLimit:
+    """Mean grey difference of neighbouring pixels, and 1.4826 times the median absolute deviation, in grey levels 0-255."""
+
+    texture: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class ModalityTextures:
+    """An object is homogeneous with both measures at most, heterogeneous with both at least these; None: nothing is said."""
+
+    homogeneous: TextureLimit | None
+    heterogeneous: TextureLimit | None
+
+
+@dataclass(frozen=True)
+class Textures:
+    """Limits by modality; objects below ``least_px`` pixels have no word, and where texture over spread is above
+    ``most_grain`` nothing is heterogeneous, because that is noise."""
+
+    least_px: int
+    most_grain: float
+    modalities: dict[str, ModalityTextures]
+
+
 class UnknownModalityError(ValueError):
     """A modality that words.yaml does not know."""
 
@@ -51,6 +77,12 @@ def modality(name: str) -> ModalityWords:
     if name not in modalities():
         raise UnknownModalityError(f"unknown modality {name!r}; known: {', '.join(modalities())}")
     return modalities()[name]
+
+
+@functools.cache
+def textures() -> Textures:
+    """From where on an object looks even or uneven inside."""
+    return build(Textures, _content()["textures"], "words.yaml:textures")
 
 
 @functools.cache

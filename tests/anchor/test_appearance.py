@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -92,6 +93,36 @@ def test_a_checkerboard_has_the_texture_of_its_step_and_stripes_half_of_it() -> 
     board, stripes = (100 + 30 * (pattern % 2) for pattern in (rows + columns, rows))
     looks = [_look([("liver lesion", mask)], image.astype(np.uint8))[0] for image in (board, stripes)]
     assert [look.texture for look in looks] == [30, 15]
+
+
+def _patches(size: int, spread: float) -> np.ndarray:
+    """Squares of ``size`` pixels with normal grey levels of that spread, the finest ones noise."""
+    levels = np.random.default_rng(3).normal(110, spread, (1 + 96 // size, 1 + 96 // size))
+    return np.clip(np.kron(levels, np.ones((size, size)))[:96, :96], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "modality", "word"),
+    [
+        (_patches(8, 0), "ultrasound", "homogeneous"),
+        (_patches(1, 2), "ultrasound", "homogeneous"),
+        (_patches(8, 50), "ultrasound", "heterogeneous"),
+        (_patches(8, 15), "ultrasound", None),  # between the limits
+        (_patches(1, 30), "ultrasound", None),  # noise
+        (_patches(8, 50), "CT", None),  # no limit for heterogeneous
+        (_patches(8, 0), "fundus", None),  # no limits at all
+    ],
+)
+def test_even_and_uneven_objects_have_a_word_where_the_modality_has_limits(image: np.ndarray, modality: str, word: str | None) -> None:
+    sample = dataclasses.replace(sample_of([("nerve", disc(96, 96, 48, 48, 40))], image=image), modality=modality)
+    assert [anchor.appearance.texture_word for anchor in derive(sample, PARAMS).anchors] == [word]
+
+
+def test_a_blurred_border_makes_an_even_object_no_less_even_and_a_small_one_has_no_word() -> None:
+    whole, small = disc(96, 96, 48, 48, 40), disc(96, 96, 20, 20, 9)
+    image = np.where(whole & ~disc(96, 96, 48, 48, 38), 80, 60).astype(np.uint8)
+    sample = dataclasses.replace(sample_of([("nerve", whole), ("nerve", small)], image=image), modality="X-ray")
+    assert [anchor.appearance.texture_word for anchor in derive(sample, PARAMS).anchors] == ["homogeneous", None]
 
 
 def test_a_wide_ring_around_an_object_in_pieces_is_the_union_of_the_rings() -> None:

@@ -92,3 +92,13 @@ def test_pairs_have_a_left_a_right_and_one_plural():
     for entry in halves:
         others = [other for other in halves if other.pair == entry.pair]
         assert {other.side for other in others} == {"left", "right"} and len({other.pair_plural for other in others}) == 1
+
+
+def test_between_an_even_and_an_uneven_texture_lies_a_zone_without_a_word():
+    table = words.textures().modalities
+    assert set(table) <= set(words.modalities())
+    for name, entry in table.items():
+        assert entry.homogeneous or entry.heterogeneous, name
+        if entry.homogeneous and entry.heterogeneous:
+            assert entry.homogeneous.spread * 1.5 < entry.heterogeneous.spread
+            assert entry.homogeneous.texture < entry.heterogeneous.texture
