@@ -141,6 +141,10 @@ class VerifyParams:
     min_words: int
     min_visibility: float
     near_duplicate: float
+    judges: list[str]
+    combine: str
+    votes: int
+    picture_px: int
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
 from stages.core.shards import iter_table, read_table, write_table
 from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
 from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, SampleJob, judge_sample
+from stages.verify.judges.panel import open_judges, sit
 from stages.verify.norms import class_limits
 
 FATES = (ACCEPTED, REJECTED, UNDECIDED)
@@ -31,17 +32,21 @@ def main() -> None:
 def verify(params: Params) -> dict[str, Any]:
     """Judge every query, write accepted, rejected, undecided, verdicts and errors, return the metrics."""
     _check(params.verify)
+    judges = open_judges(params)
     queries: dict[str, list[Query]] = defaultdict(list)
     for query in iter_table("data/queries/queries", Query):
         queries[query.sample_id].append(query)
     n_queries = sum(map(len, queries.values()))
     judge = partial(judge_sample, params=params.verify)
-    judged, errors = split_errors(ordered_map(judge, _jobs(params, queries), worker_count(params), "verify"))
+    jobs = list(_jobs(params, queries))
+    judged, errors = split_errors(ordered_map(judge, jobs, worker_count(params), "verify"))
     errors += [
         ItemError(query.query_id, "verify", "no_sample", "", f"sample {query.sample_id!r} is in no dataset of params.yaml")
         for orphans in queries.values()
         for query in orphans
     ]
+    sitting = sit(judged, jobs, judges, params)
+    judged, errors = sitting.judged, errors + sitting.errors
     folder = Path("data/verified")
     write_errors(folder / "errors", errors)
     check_error_rate("verify", errors, n_queries, params.verify.max_error_rate)
@@ -49,7 +54,7 @@ def verify(params: Params) -> dict[str, Any]:
         write_table(folder / fate, Query, [item.query for item in judged if item.fate == fate])
     write_table(folder / "verdicts", Verdict, [verdict for item in judged for verdict in item.verdicts])
     write_funnel(FUNNEL, judged)
-    return figures(judged, n_queries, errors)
+    return figures(judged, n_queries, errors) | sitting.figures
 
 
 def _check(params: VerifyParams) -> None:

@@ -9,6 +9,9 @@ from stages.core.params import VerifyParams
 from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
 from stages.verify.checks import CHECKS
 from stages.verify.context import Context
+from stages.verify.judges import EMBEDDED
+from stages.verify.judges.combination import counted
+from stages.verify.judges.judge import Case
 
 ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
 
@@ -36,9 +39,10 @@ class Judged:
     @property
     def deciding(self) -> Verdict:
         """The verdict that rejected it, else the first that could not decide, else the last."""
-        open_ones = [verdict for verdict in self.verdicts if verdict.passed is not True]
+        verdicts = counted(self.verdicts)
+        open_ones = [verdict for verdict in verdicts if verdict.passed is not True]
         against = [verdict for verdict in open_ones if verdict.passed is False]
-        return (against or open_ones or self.verdicts[-1:])[0]
+        return (against or open_ones or verdicts[-1:])[0]
 
 
 def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemError]:
@@ -54,18 +58,24 @@ def _error(query: Query, kind: str, cause: str) -> ItemError:
 
 
 def judge(query: Query, context: Context) -> Judged:
-    """Run the checks in order; the first rejection ends the query's path, an open verdict does not."""
+    """Run the checks in order, then the embedded judges of ``verify.judges``; the first check that rejects ends the query's path.
+
+    An open verdict does not end it. Judges that ask a model come later, for all images together (``judges.panel``).
+    """
     verdicts: list[Verdict] = []
     for check in CHECKS.values():
         verdicts.append(check(query, context))
         if verdicts[-1].passed is False:
             break
+    else:
+        for name in context.params.judges:
+            verdicts += EMBEDDED[name].judge([Case(query, context)]).verdicts if name in EMBEDDED else []
     return Judged(query, fate_of(verdicts), verdicts, context.sample.dataset, context.sample.modality)
 
 
 def fate_of(verdicts: Sequence[Verdict]) -> str:
-    """Rejected if any check rejects, undecided if any cannot decide, else accepted."""
-    outcomes = [verdict.passed for verdict in verdicts]
+    """Rejected if any check rejects, undecided if any cannot decide, else accepted; several judges count as one."""
+    outcomes = [verdict.passed for verdict in counted(verdicts)]
     if False in outcomes:
         return REJECTED
     return UNDECIDED if None in outcomes else ACCEPTED

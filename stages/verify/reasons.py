@@ -20,6 +20,8 @@ Reason = Literal[
     "implausible_side", "outside_container", "implausible_size",
     # evidence
     "not_visible", "appearance_contradicted",
+    # judges that ask a model
+    "wrong_description", "wrong_box", "judge_unsure", "no_answer", "judges_disagree",
 ]  # fmt: skip
 REASONS: tuple[str, ...] = get_args(Reason)
 

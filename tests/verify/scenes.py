@@ -17,7 +17,7 @@ from stages.verify.cascade import Judged, judge
 from stages.verify.context import Context
 from tests.anchor.scenes import PARAMS as ANCHOR_PARAMS
 
-PARAMS = VerifyParams(max_error_rate=0.01, max_words=40, min_words=1, min_visibility=0.15, near_duplicate=0.97)
+PARAMS = VerifyParams(max_error_rate=0.01, max_words=40, min_words=1, min_visibility=0.15, near_duplicate=0.97, judges=["evidence"], combine="all", votes=1, picture_px=256)
 SIZE = 192
 # label: (centre x, centre y, half axis x, half axis y, grey level), drawn in this order
 LAYOUT = {

@@ -1,4 +1,4 @@
-"""The checks of the cascade, in order: cheap ones first, each a plain function (query, context) -> Verdict."""
+"""The cheap checks of the cascade, in order, each a plain function (query, context) -> Verdict. The judges come after them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from stages.core.records import Query, Verdict
 from stages.verify.checks.claims import check_claims
-from stages.verify.checks.evidence import check_evidence
 from stages.verify.checks.format import check_duplicates, check_format
 from stages.verify.checks.priors import check_priors, check_words
 from stages.verify.context import Context
@@ -19,5 +18,4 @@ CHECKS: dict[str, Check] = {
     "words": check_words,
     "claims": check_claims,
     "priors": check_priors,
-    "evidence": check_evidence,
 }
