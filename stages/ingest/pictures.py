@@ -16,7 +16,7 @@ import math
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image, Jpeg2KImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from stages.core.volume import window_to_8bit
+from stages.ingest.bare_png import bare_png
 from stages.ingest.blocks import PictureFiles
 from stages.ingest.card import Card
 from stages.ingest.faults import Fault
@@ -54,11 +55,15 @@ _PNG_SETTINGS = (16, 1, 17, 3)
 
 @dataclass(frozen=True)
 class Shown:
-    """Pixels as uint8 (height, width) or (height, width, 3), the transform that was applied, and quality flags."""
+    """Pixels as uint8 (height, width) or (height, width, 3), the transform that was applied, and quality flags.
+
+    ``png`` are the bytes to store where the source's own compression is kept (``bare_png``), None where there is none to keep.
+    """
 
     pixels: np.ndarray
     transform: dict[str, Any]
     flags: list[str]
+    png: bytes | None = None
 
 
 def read_picture(root: Path, path: str, card: Card, max_pixels: int) -> Shown:
@@ -77,7 +82,14 @@ def read_picture(root: Path, path: str, card: Card, max_pixels: int) -> Shown:
     if wide:
         values = _wide_colours(picture, content, path, options.page, max_pixels)
         return shown_values(values, card, path, options.inverted, _file_flags(picture, path))
-    return shown_picture(picture, card, path)
+    shown = shown_picture(picture, card, path)
+    return replace(shown, png=bare_png(content)) if _is_as_stored(picture, shown) else shown
+
+
+def _is_as_stored(picture: Image.Image, shown: Shown) -> bool:
+    """Whether what is shown are the pixels of a grey or RGB PNG file, unchanged."""
+    unchanged = shown.transform == {"kind": "stored"} and picture.mode == ("L" if shown.pixels.ndim == 2 else "RGB")
+    return unchanged and picture.format == "PNG"
 
 
 def _wide_colours(picture: Image.Image, content: bytes, path: str, page: int | None, max_pixels: int) -> np.ndarray:

@@ -56,21 +56,31 @@ def ingest_case(job: tuple[Case, Source]) -> CaseResult:
     result = CaseResult([], [], partial, Counter(), reading.dropped)
     for picture in reading.pictures:
         try:
-            sample, counts = make_sample(case, picture, source.card, source.limits, files)
+            stored = _stored(picture, source.limits)
+            sample, counts = make_sample(case, picture, stored, source.card, source.limits, files)
         except Fault as fault:
             result.lost.append(fault.as_error(f"{owner}/{picture.view}"))
             continue
         result.flags.update(counts)
         if sample is not None:
             result.samples.append(sample)
-            result.hashes.append(perceptual_hash(_scaled(picture, source.limits)[0]))
+            result.hashes.append(perceptual_hash(stored.pixels))
     return result
 
 
+@dataclass(frozen=True)
+class Stored:
+    """The pixels of a picture as its row has them, scaled down to ``max_side_px`` where it is larger; ``size`` is (width, height)."""
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    scaled: bool
+
+
 def make_sample(
-    case: Case, picture: Picture, card: Card, limits: IngestParams, files: list[SourceFile]
+    case: Case, picture: Picture, stored: Stored, card: Card, limits: IngestParams, files: list[SourceFile]
 ) -> tuple[Sample | None, Counter[str]]:
-    """One row, scaled down to ``max_side_px`` where it is larger, and what is counted of it; None when it is left out on purpose.
+    """One row, and what is counted of it; None when it is left out on purpose.
 
     Raises:
         Fault: no object of ``min_object_px`` pixels is left.
@@ -79,8 +89,7 @@ def make_sample(
     if not picture.objects and policy == "drop":
         return None, Counter({EMPTY_DROPPED: 1})
     height, width = picture.pixels.shape[:2]
-    pixels, size = _scaled(picture, limits)
-    scaled = size != (width, height)
+    size, scaled = stored.size, stored.scaled
     masks = [item.resized((height, width), size) if scaled else item for item in picture.objects]
     sieved = sieve(masks, (size[1], size[0]), limits)
     if masks and not sieved.kept and sieved.dropped.keys() - {SMALL}:
@@ -99,7 +108,7 @@ def make_sample(
         body_part=card.body_part,
         plane=picture.plane,
         slice_index=picture.slice_index,
-        image=png_bytes(pixels),
+        image=picture.png if picture.png and not scaled else png_bytes(stored.pixels),
         width=size[0],
         height=size[1],
         spacing_mm=_scaled_spacing(picture.spacing_mm, height / size[1], width / size[0]),
@@ -116,11 +125,11 @@ def make_sample(
     return sample, Counter(set(own)) + sieved.dropped
 
 
-def _scaled(picture: Picture, limits: IngestParams) -> tuple[np.ndarray, tuple[int, int]]:
-    """The pixels as they are stored, and their (width, height)."""
+def _stored(picture: Picture, limits: IngestParams) -> Stored:
     height, width = picture.pixels.shape[:2]
     size = scale_of(width, height, limits.max_side_px)
-    return (picture.pixels if size == (width, height) else resize_pixels(picture.pixels, size)), size
+    scaled = size != (width, height)
+    return Stored(resize_pixels(picture.pixels, size) if scaled else picture.pixels, size, scaled)
 
 
 def patient_id(card: Card, patient: str) -> str:

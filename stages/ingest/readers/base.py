@@ -32,7 +32,8 @@ class Picture:
     """One picture with its objects, in the pixels of the source.
 
     ``pixels`` is uint8 (height, width) grey or (height, width, 3) RGB, row 0 at the top; ``spacing_mm`` [row, column]
-    or None. ``incomplete`` are labels whose absence proves nothing here, because one of their masks was faulty.
+    or None. ``incomplete`` are labels whose absence proves nothing here, because one of their masks was faulty. ``png``
+    are these pixels as PNG bytes where the source's own are fit to be stored.
     """
 
     view: str
@@ -45,6 +46,7 @@ class Picture:
     objects: list[ObjectMask]
     incomplete: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    png: bytes | None = None
 
 
 @dataclass(frozen=True)

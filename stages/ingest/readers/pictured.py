@@ -35,6 +35,7 @@ def pictured(
         objects=objects,
         incomplete=incomplete or [],
         flags=own,
+        png=shown.png,
     )
 
 
