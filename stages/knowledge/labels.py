@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ ALWAYS_SEVERAL = frozenset({"lesion", "finding", "device", "cell"})
 SEVERAL_UNLESS_NAMED = frozenset({"vessel", "nerve", "bone"})
 # What a lesion lies in: in "left kidney cyst" the first noun is the place.
 ANATOMY_KINDS = frozenset({"organ", "part", "tissue", "space", "vessel", "bone", "muscle", "airway"})
+
+# What is offered for an unknown name: so many by spelling (difflib's ratio at least), so many by shared words.
+_SPELLED, _ALIKE, _SHARED = 3, 0.6, 4
 
 
 class UnknownLabelError(ValueError):
@@ -81,8 +85,7 @@ def label(name: str) -> Label:
     """
     known = labels()
     if name not in known:
-        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.0)
-        raise UnknownLabelError(f"unknown label {name!r}; nearest: {', '.join(near)}. Canonical labels stand in stages/knowledge/labels.yaml")
+        raise UnknownLabelError(f"unknown label {name!r}; {_advice(name)}")
     return known[name]
 
 
@@ -95,9 +98,43 @@ def canonical(source_name: str) -> Label:
     table = _source_table()
     key = _normal(source_name)
     if key not in table:
-        near = difflib.get_close_matches(key, list(table), n=3, cutoff=0.0)
-        raise UnknownLabelError(f"no canonical label for the source name {source_name!r}; nearest: {', '.join(near)}. Add it under `sources` in stages/knowledge/labels.yaml")
+        raise UnknownLabelError(f"no canonical label for the source name {source_name!r}; {_advice(source_name)}")
     return label(table[key])
+
+
+def nearest_labels(name: str) -> list[str]:
+    """Canonical labels nearest to a name: by spelling, then by the words that they share with it (the rarest word first).
+
+    The words of a label are those of all its names and sources and of the structures that contain it, so that "renal" finds
+    what is called by the kidney, and "hepatic focus" what lies in the liver.
+    """
+    spelled = {_normal(alias): entry for entry in labels() for alias in (entry, *labels()[entry].names)}
+    close = [spelled[key] for key in difflib.get_close_matches(_normal(name), list(spelled), n=_SPELLED, cutoff=_ALIKE)]
+    wanted = {_singular(word) for word in _normal(name).split()}
+    frequency = Counter(word for words in _words_of_labels().values() for word in words)
+    shared = {entry: sum(1 / frequency[word] for word in words & wanted) for entry, words in _words_of_labels().items() if words & wanted}
+    akin = sorted(shared, key=lambda entry: (-shared[entry], len(entry), entry))[:_SHARED]
+    return list(dict.fromkeys([*close, *akin])) or difflib.get_close_matches(name, list(labels()), n=_SPELLED, cutoff=0.0)
+
+
+def _advice(name: str) -> str:
+    return (
+        f"nearest: {', '.join(nearest_labels(name))}. If none of these is meant, add a label to stages/knowledge/labels.yaml "
+        "(kind, names, sources; its head explains the fields); never take a wider one, which would teach a wrong word"
+    )
+
+
+@functools.cache
+def _words_of_labels() -> dict[str, set[str]]:
+    """Every label's words in the singular: those of its names, sources and containers."""
+    return {
+        name: {_singular(word) for text in (name, *entry.names, *entry.sources, *(entry.inside or ())) for word in _normal(text).split()}
+        for name, entry in labels().items()
+    }
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s") if len(word) > 3 else word
 
 
 @functools.cache

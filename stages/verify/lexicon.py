@@ -153,7 +153,7 @@ def plural_of(name: str) -> str:
     return _plural_word(head) + of + rest
 
 
-_LATIN = (("nucleus", "nuclei"), ("focus", "foci"), ("vertebra", "vertebrae"), ("bronchus", "bronchi"), ("thorax", "thoraces"), ("atrium", "atria"))
+_LATIN = (("nucleus", "nuclei"), ("focus", "foci"), ("vertebra", "vertebrae"), ("bronchus", "bronchi"), ("thorax", "thoraces"), ("atrium", "atria"), ("calculus", "calculi"))
 
 
 def _plural_word(name: str) -> str:

@@ -60,3 +60,20 @@ def test_a_source_that_marks_kidneys_and_an_image_with_a_left_one_agree():
     assert {"left kidney", "right kidney"} <= marked.known_labels and "kidney" not in marked.known_labels
     assert outcome("both kidneys", 2, 3, in_context=marked).fate == "accepted"
     assert outcome("the kidney", kind="none", in_context=marked).fate != "accepted"
+
+
+@pytest.mark.parametrize("word", ["nodule", "mass", "lesion"])
+def test_a_generic_word_means_the_nodules_and_lesions_of_every_organ(word):
+    assert {"thyroid nodule", "breast lesion", "lung nodule", "prostate lesion", "liver lesion"} <= _label_of(f"the {word}")
+
+
+def test_a_lung_nodule_may_be_called_so_by_the_sets_that_know_only_wider_labels():
+    for text in ("the lung nodule", "the pulmonary nodule"):
+        (claim,) = parse(text).claims
+        assert narrowed(claim, frozenset({"lung nodule", "left lung"})) == Claim("label", "lung nodule")
+        assert narrowed(claim, frozenset({"lung opacity", "left lung"})) == Claim("label", "lung opacity")
+
+
+def test_lobes_and_stones_have_their_plurals():
+    assert _label_of("the thyroid lobes") == {"thyroid lobe", "left thyroid lobe", "right thyroid lobe"}
+    assert _label_of("two renal calculi") == {"kidney stone"}
