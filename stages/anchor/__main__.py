@@ -76,6 +76,7 @@ def _check(params: AnchorParams) -> None:
         require(getattr(params, name) >= 0, f"anchor.{name}", "at least 0", getattr(params, name))
     require(params.crowd_area_ratio > 1, "anchor.crowd_area_ratio", "above 1", params.crowd_area_ratio)
     require(0 <= params.crowd_solidity <= 1, "anchor.crowd_solidity", "between 0 and 1", params.crowd_solidity)
+    require(0 <= params.crowd_neck < 1, "anchor.crowd_neck", "at least 0 and below 1", params.crowd_neck)
     require(params.ring_px >= 1, "anchor.ring_px", "at least 1", params.ring_px)
 
 

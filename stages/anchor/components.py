@@ -16,6 +16,10 @@ from stages.knowledge.labels import Label, labels
 
 # A median of fewer components says nothing about the usual size of one object.
 LEAST_FOR_A_MEDIAN = 4
+# Of two touching vessels: width of the smaller one over that of the larger, area of both over that of their hull.
+LEAST_LOBE = 0.3
+LEAST_SOLIDITY_OF_LOBES = 0.8
+_STEPS = 32
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,13 @@ def _by_side(pieces: list[Piece], halves: dict[str, Label], sample: Sample) -> l
 
 
 def _with_crowds(pieces: list[Piece], known: Label, params: AnchorParams) -> list[Piece]:
-    """The pieces, those marked that are several touching cells: many times the usual size, and with bays.
+    """The pieces, those marked that are several objects which touch: cells by their size and bays, vessels by a neck.
 
-    Only cells have a usual size: the largest of several lesions is no crowd.
+    Only cells have a usual size: the largest of several lesions is no crowd. Only vessels that are cut across are round
+    by nature: lesions and nerves grow necks of their own.
     """
+    if known.kind == "vessel" and known.several:
+        return [replace(piece, crowd=_has_neck(piece, params.crowd_neck)) for piece in pieces]
     if known.kind != "cell" or len(pieces) < LEAST_FOR_A_MEDIAN:
         return pieces
     least = params.crowd_area_ratio * float(np.median([piece.area_px for piece in pieces]))
@@ -153,6 +160,29 @@ def _with_crowds(pieces: list[Piece], known: Label, params: AnchorParams) -> lis
         replace(piece, crowd=True) if piece.area_px >= least and _solidity(piece) <= params.crowd_solidity else piece
         for piece in pieces
     ]
+
+
+def _has_neck(piece: Piece, most: float) -> bool:
+    """Whether the piece falls into two lobes whose neck is at most ``most`` times as wide as the smaller lobe.
+
+    Widths are those of the largest discs inside: the piece is worn down from its border, step by step, until it comes
+    apart (ultimate erosion; Serra 1982, Image Analysis and Mathematical Morphology). What was taken off by then is half
+    the neck, the depth of a lobe half its width. A lobe below ``LEAST_LOBE`` of the larger one is a wart; a piece with
+    larger bays than two round things side by side have (``LEAST_SOLIDITY_OF_LOBES``) is a tree that branches.
+    """
+    if most <= 0 or _solidity(piece) < LEAST_SOLIDITY_OF_LOBES:
+        return False
+    depth = cv2.distanceTransform(np.pad(piece.mask.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    deepest = float(depth.max())
+    for worn in deepest * np.arange(1, _STEPS) / _STEPS:
+        if worn > most * deepest:
+            break
+        count, lobes = cv2.connectedComponents((depth > worn).astype(np.uint8), connectivity=8)
+        if count > 2:
+            smaller = sorted(float(depth[lobes == lobe].max()) for lobe in range(1, count))[-2]
+            if smaller >= LEAST_LOBE * deepest and worn <= most * smaller:
+                return True
+    return False
 
 
 def _solidity(piece: Piece) -> float:

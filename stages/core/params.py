@@ -111,6 +111,7 @@ class AnchorParams:
     split_organs: bool
     crowd_area_ratio: float
     crowd_solidity: float
+    crowd_neck: float
     ring_px: int
 
 

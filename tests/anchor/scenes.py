@@ -11,7 +11,7 @@ from stages.core.records import Sample, SampleObject
 
 PARAMS = AnchorParams(
     max_error_rate=0.1, min_component_px=12, min_component_mm2=0.0, min_component_fraction=0.02, merge_gap_px=2.0,
-    split_organs=False, crowd_area_ratio=4.0, crowd_solidity=0.85, ring_px=6,
+    split_organs=False, crowd_area_ratio=4.0, crowd_solidity=0.85, crowd_neck=0.68, ring_px=6,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from stages.anchor.regions import regions_of
 from stages.core.geometry import decode_mask
 from stages.core.params import AnchorParams
 from stages.core.records import Sample
-from tests.anchor.scenes import PARAMS, disc, rectangle, sample_of
+from tests.anchor.scenes import PARAMS, disc, ellipse, rectangle, sample_of
 
 KIDNEYS = disc(80, 120, 25, 40, 14) | disc(80, 120, 95, 44, 13)
 
@@ -137,6 +137,49 @@ def test_a_large_component_with_bays_among_cells_is_a_crowd() -> None:
 )
 def test_what_is_large_without_bays_or_has_no_usual_size_to_compare_with_is_no_crowd(label, mask) -> None:
     assert not any(region.crowd for region in regions_of(_semantic(label, mask), PARAMS)[0])
+
+
+def _bent(radius: float) -> np.ndarray:
+    """A tube of 12 pixels along half a circle, that grows wider to one end."""
+    angles = np.linspace(0, np.pi, 60)
+    spots = [(80 + radius * np.cos(a), 90 - radius * np.sin(a), 6 + 2 * a) for a in angles]
+    return np.any([disc(120, 160, *spot) for spot in spots], axis=0)
+
+
+_LARGE = disc(120, 160, 60, 60, 25)
+TWO = {
+    "equal ones": _LARGE | disc(120, 160, 109, 62, 25),
+    "a large and a small one": _LARGE | disc(120, 160, 95, 60, 11),
+    "overlapping a little": _LARGE | disc(120, 160, 101, 70, 20),
+    "a round and a flat one": _LARGE | ellipse(120, 160, 112, 66, 30, 14, 5),
+}
+ONE = {
+    "a round one": _LARGE,
+    "cut along": ellipse(120, 160, 80, 60, 60, 9, 30),
+    "bent": _bent(30),
+    "straight and bent": _bent(60),
+    "with a wart": _LARGE | disc(120, 160, 88, 60, 6),
+    "waisted": _LARGE | disc(120, 160, 90, 60, 22),
+    "branching": rectangle(120, 160, 20, 56, 140, 66) | rectangle(120, 160, 70, 10, 76, 110) | disc(120, 160, 20, 61, 12) | disc(120, 160, 140, 61, 12),
+}
+
+
+@pytest.mark.parametrize(("mask", "crowd"), [*((m, True) for m in TWO.values()), *((m, False) for m in ONE.values())], ids=[*TWO, *ONE])
+def test_vessels_side_by_side_in_one_component_are_a_crowd_and_one_of_any_shape_is_none(mask: np.ndarray, crowd: bool) -> None:
+    for turned in (mask, mask.T, mask[::-1, ::-1], np.pad(mask[::2, ::2], 3)):
+        assert [region.crowd for region in regions_of(_semantic("vessel", turned), PARAMS)[0]] == [crowd]
+
+
+@pytest.mark.parametrize("label", ["nerve", "ground-glass opacity", "aorta"])
+def test_only_vessels_that_come_in_several_are_told_by_their_neck(label: str) -> None:
+    sample = _semantic(label, TWO["equal ones"])
+    assert not any(region.crowd for region in regions_of(sample, _params(split_organs=True))[0])
+
+
+def test_a_vessel_with_a_mask_of_its_own_is_no_crowd_and_a_neck_of_0_turns_the_test_off() -> None:
+    alone = sample_of([("vessel", TWO["equal ones"])])
+    assert not regions_of(alone, PARAMS)[0][0].crowd
+    assert not regions_of(_semantic("vessel", TWO["equal ones"]), _params(crowd_neck=0.0))[0][0].crowd
 
 
 @pytest.mark.parametrize("semantic", [False, True])
