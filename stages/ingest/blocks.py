@@ -52,7 +52,9 @@ class CropTable:
 class ImageTable:
     """A CSV table with one row per image: columns of the image (path or file name), the patient, the licence (or null).
 
-    ``split`` is the column of the official split, ``pixel_mm`` that of the pixel size (square pixels, in mm).
+    ``split`` is the column of the official split, ``pixel_mm`` that of the pixel size (square pixels, in mm). With
+    ``by: case`` (instead of file) the image column holds the ``{case}`` of the image's path. ``delimiter`` separates the
+    columns.
     """
 
     table: str
@@ -61,6 +63,8 @@ class ImageTable:
     licence: str | None
     split: str | None = None
     pixel_mm: str | None = None
+    by: str = "file"
+    delimiter: str = ","
 
 
 @dataclass(frozen=True)

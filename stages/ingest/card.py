@@ -236,6 +236,9 @@ def _check_numbers(card: Card, where: str) -> None:
     threshold = card.mask_threshold
     _expect(threshold is None or threshold >= 0, f"{where}:mask_threshold", "a grey value from 0", threshold)
     marked = card.annotated_labels or "keep" not in (card.empty_images, card.unmasked_images)
+    table = card.image_table
+    _expect(table is None or table.by in ("file", "case"), f"{where}:image_table:by", "file or case", table and table.by)
+    _expect(table is None or len(table.delimiter) == 1, f"{where}:image_table:delimiter", "one character", table and table.delimiter)
     expected = "a label, since a picture is kept as empty: without one its emptiness says nothing"
     _expect(bool(marked), f"{where}:annotated_labels", expected, card.annotated_labels)
 

@@ -14,9 +14,9 @@ from stages.core.params import IngestParams, ParamError, load_params
 from stages.core.records import ItemError, Sample
 from stages.core.stage import StageError, worker_count
 from stages.ingest.card import Card, load_card
+from stages.ingest.cases import Found
 from stages.ingest.explain import explain_patterns
 from stages.ingest.faults import KINDS
-from stages.ingest.files import Found
 from stages.ingest.quality import FLAGS, LOW_COVERAGE, ODD_COLOUR, odd_ones
 from stages.ingest.run import check_limits, figures, find_cases, open_source, read_cases
 from stages.ingest.samples import CaseResult

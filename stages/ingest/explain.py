@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.ingest.card import Card
-from stages.ingest.files import compile_pattern, list_files, match_parts
+from stages.ingest.patterns import compile_pattern, list_files, match_parts
 
 KINDS = ("image", "mask", "other")
 _PART = re.compile(r"\{[a-z_]+(?::(?:[^{}]|\{[0-9,]*\})+)?\}")

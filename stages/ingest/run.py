@@ -12,8 +12,8 @@ from stages.core.records import ItemError, Sample
 from stages.core.shards import write_table
 from stages.core.stage import StageError, check_error_rate, count_by, worker_count, write_errors
 from stages.ingest.card import Card, load_card
+from stages.ingest.cases import Case, Found, refuse_outside
 from stages.ingest.faults import STAGE, Fault
-from stages.ingest.files import Case, Found, refuse_outside
 from stages.ingest.privacy import key_kind
 from stages.ingest.quality import ALWAYS_SHOWN, ODD_COLOUR, UNMATCHED, duplicate_flags, odd_ones
 from stages.ingest.readers import READERS

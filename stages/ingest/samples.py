@@ -15,8 +15,8 @@ from stages.core.duplicates import perceptual_hash
 from stages.core.params import IngestParams
 from stages.core.records import ItemError, Sample, SampleObject, SourceFile
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, empty_policy
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, empty_policy
 from stages.ingest.objects import ObjectMask
 from stages.ingest.pictures import png_bytes, resize_pixels, scale_of
 from stages.ingest.privacy import keyed_hash, require_same_key

@@ -11,9 +11,9 @@ from PIL import Image
 
 from stages.core.records import to_row
 from stages.ingest.__main__ import main
+from stages.ingest.cases import Found
 from stages.ingest.check import spread
 from stages.ingest.explain import split_path, why_nothing
-from stages.ingest.files import Found
 from stages.ingest.sheet import choose_samples, draw_sheet
 from tests.ingest.sources import block, card_content, grey, ingest_folder, label_map_card, save, stage_params, write_card, write_case
 

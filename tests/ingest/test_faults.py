@@ -13,7 +13,7 @@ import pytest
 from stages.core.stage import StageError
 from stages.core.volume import write_volume
 from stages.ingest.faults import KINDS, Fault
-from stages.ingest.files import list_files
+from stages.ingest.patterns import list_files
 from stages.ingest.quality import FLAGS, LOW_COVERAGE
 from tests.ingest.readers.dicom_sources import SPACING, ct_values, dicom_card, write_series
 from tests.ingest.sources import REPO, block, card_content, ingest_folder, label_map_card, save, write_case

@@ -39,6 +39,8 @@ def test_a_card_reads_its_set_in_the_documented_layout(name, tmp_path):
         assert Counter(item.label for sample in samples for item in sample.objects) == expected.objects
     if expected.patients is not None:
         assert len({sample.patient_id for sample in samples}) == expected.patients
+    if expected.splits is not None:
+        assert {sample.source_split for sample in samples} == expected.splits
     for sample in samples:
         spacing = None if sample.spacing_mm is None else tuple(round(float(side), 3) for side in sample.spacing_mm)
         assert spacing == expected.spacing_mm

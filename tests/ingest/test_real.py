@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from stages.core.geometry import decode_mask
 from stages.core.records import Sample, SampleObject
 from stages.ingest.card import load_card
-from stages.ingest.files import Found
+from stages.ingest.cases import Found
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Source
 from stages.ingest.samples import ingest_case

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stages.core.params import ParamError
-from stages.ingest.files import leaves_root, read_rows
+from stages.ingest.patterns import leaves_root
+from stages.ingest.tables import read_rows
 from tests.ingest.sources import card_content, ingest_folder, write_case
 
 

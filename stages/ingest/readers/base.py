@@ -11,8 +11,8 @@ import numpy as np
 
 from stages.core.params import IngestParams
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found
 from stages.ingest.objects import ObjectMask
 from stages.ingest.privacy import KeyKind, key_kind
 

@@ -31,8 +31,8 @@ import numpy as np
 
 from stages.ingest.blocks import Polygons
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, sort_files
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, sort_files
 from stages.ingest.gates import read_content
 from stages.ingest.objects import ObjectMask, unite
 from stages.ingest.pictures import read_picture

@@ -32,10 +32,11 @@ import numpy as np
 from stages.core.volume import PLANE_AXIS, plane_slice, to_lps
 from stages.ingest.blocks import ContourText as Contours
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, MaskFile, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, compile_pattern, match_parts, tie_by_name
 from stages.ingest.gates import read_content
 from stages.ingest.objects import ObjectMask, labels_of, unite_semantic
+from stages.ingest.patterns import compile_pattern, match_parts
 from stages.ingest.pictures import read_picture
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.pictured import Drawing, Patch, patch_of_rings, read_drawings

@@ -15,10 +15,12 @@ from pathlib import Path, PurePosixPath
 from stages.core.params import ParamError
 from stages.core.records import ItemError
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, Found, MaskFile, make_case, safe_id
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, compile_pattern, list_files, make_case, match_parts, read_image_table, safe_id
+from stages.ingest.patterns import compile_pattern, list_files, match_parts
 from stages.ingest.privacy import alias_of, keyed_hash, require_private_key
 from stages.ingest.readers.dicom_files import Header, read_header
+from stages.ingest.tables import read_image_table
 
 # Masks that are no DICOM: volumes that ITK reads, and pictures.
 VOLUME_ENDINGS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")

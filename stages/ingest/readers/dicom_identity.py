@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from stages.ingest.files import list_files
+from stages.ingest.patterns import list_files
 from stages.ingest.privacy import alias_of
 
 if TYPE_CHECKING:

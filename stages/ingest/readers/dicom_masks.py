@@ -10,8 +10,8 @@ import numpy as np
 
 from stages.core.volume import PLANE_AXIS, Volume, VolumeError, read_volume, resample_labels, same_geometry, to_lps
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, MaskFile
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, MaskFile
 from stages.ingest.objects import ANY_SOURCE, BACKGROUND, ObjectMask, labels_of, unite_semantic
 from stages.ingest.picture_masks import read_label_map, read_mask
 from stages.ingest.readers.base import Source

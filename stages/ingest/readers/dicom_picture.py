@@ -9,8 +9,8 @@ import numpy as np
 
 from stages.core.volume import window_to_8bit
 from stages.ingest.card import Card
+from stages.ingest.cases import Case
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case
 from stages.ingest.intensity import grey_rule, percentiles
 from stages.ingest.readers.base import Picture, Reading, Source
 from stages.ingest.readers.dicom_identity import identifying_attributes

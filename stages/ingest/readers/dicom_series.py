@@ -12,8 +12,8 @@ import numpy as np
 from stages.core.volume import to_lps
 from stages.ingest.blocks import Intensity
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.dicom_files import open_dataset, parsing
 from stages.ingest.readers.dicom_find import find_cases

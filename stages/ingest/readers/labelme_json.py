@@ -26,9 +26,10 @@ import numpy as np
 from stages.core.records import ItemError
 from stages.ingest.blocks import LabelMe, Polygons
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, Sorted, key_of, shared_names, sort_files
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, Sorted, inside_root, key_of, shared_names, sort_files
 from stages.ingest.objects import ObjectMask, unite
+from stages.ingest.patterns import inside_root
 from stages.ingest.pictures import Shown, decode, read_picture, shown_picture
 from stages.ingest.polygons import circle, rectangle
 from stages.ingest.readers.base import Reading, Source

@@ -26,10 +26,12 @@ from typing import Any
 from stages.core.params import ParamError
 from stages.ingest.blocks import LabelSource
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, MaskFile, item_id, make_case, safe_id
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, compile_pattern, inside_root, item_id, list_files, make_case, match_parts, read_image_table, safe_id
+from stages.ingest.patterns import compile_pattern, inside_root, list_files, match_parts
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.volume_pairs import read_part, slices_of
+from stages.ingest.tables import read_image_table
 
 NAME = "dataset.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")

@@ -29,8 +29,8 @@ from stages.core.records import ItemError
 from stages.core.volume import Volume
 from stages.ingest.blocks import Arrays, PictureFiles
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, Found, MaskFile, item_id, make_case, sort_files, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, item_id, make_case, read_image_table, sort_files, tie_by_name
 from stages.ingest.gates import read_content
 from stages.ingest.objects import from_codes
 from stages.ingest.picture_masks import distinct
@@ -39,6 +39,7 @@ from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.pictured import one_mask, pictured
 from stages.ingest.readers.volume_cut import cut
 from stages.ingest.slices import plane_of
+from stages.ingest.tables import read_image_table
 from stages.ingest.volume_labels import CodeVolume, whole_numbers
 
 AXES = ("yx", "yxc", "zyx")

@@ -26,8 +26,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, tie_by_name
 from stages.ingest.objects import ObjectMask, from_codes
 from stages.ingest.picture_masks import fill_outline, read_label_map
 from stages.ingest.pictures import read_picture

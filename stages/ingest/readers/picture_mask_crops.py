@@ -8,25 +8,12 @@ from pathlib import Path, PurePosixPath
 from stages.core.params import ParamError
 from stages.ingest.blocks import CropTable
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, MaskFile, Place, item_id, make_case, require_case, table_errors
 from stages.ingest.faults import Fault
-from stages.ingest.files import (
-    Case,
-    Found,
-    MaskFile,
-    Place,
-    compile_pattern,
-    inside_root,
-    item_id,
-    list_files,
-    make_case,
-    match_parts,
-    read_image_table,
-    read_rows,
-    require_case,
-    table_errors,
-)
+from stages.ingest.patterns import compile_pattern, inside_root, list_files, match_parts
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.picture_mask_files import read_with_masks
+from stages.ingest.tables import read_image_table, read_rows
 
 
 class PictureMaskCrops:

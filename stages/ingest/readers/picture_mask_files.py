@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, MaskFile, Place, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, Place, tie_by_name
 from stages.ingest.picture_masks import read_mask
 from stages.ingest.pictures import read_picture
 from stages.ingest.readers.base import Reading, Source

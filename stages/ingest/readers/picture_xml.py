@@ -21,8 +21,8 @@ import numpy as np
 
 from stages.ingest.blocks import Polygons
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, Found, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, tie_by_name
 from stages.ingest.gates import read_content
 from stages.ingest.pictures import read_picture
 from stages.ingest.polygons import PolygonError, fill_rings

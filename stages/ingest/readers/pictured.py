@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, MaskFile
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, MaskFile
 from stages.ingest.objects import ObjectMask, labels_of, overlap_flags, unite_semantic
 from stages.ingest.pictures import Shown
 from stages.ingest.polygons import PolygonError, fill_rings

@@ -32,13 +32,14 @@ import numpy as np
 from stages.core.params import ParamError
 from stages.ingest.blocks import RunLengths
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, Found, sort_files, table_errors
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, read_rows, sort_files, table_errors
 from stages.ingest.pictures import read_picture
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.pictured import Drawing, Patch, read_drawings
 from stages.ingest.readers.shared_annotations import ImageNames, MarkedCase, Marks, cases_with, file_error
 from stages.ingest.run_lengths import RunLengthError, crop_of_runs
+from stages.ingest.tables import read_rows
 
 ORDERS = ("columns", "rows")
 POSITIONS = ("absolute", "relative")

@@ -9,8 +9,9 @@ from typing import Any
 
 from stages.core.records import ItemError
 from stages.ingest.card import Card
+from stages.ingest.cases import Case, Found, MaskFile, Sorted, item_id, make_case, safe_id, shared_names
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, Sorted, item_id, make_case, read_image_table, safe_id, shared_names
+from stages.ingest.tables import read_image_table
 
 
 @dataclass(frozen=True)

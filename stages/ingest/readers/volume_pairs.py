@@ -30,8 +30,8 @@ from pathlib import Path
 from stages.core.volume import PLANE_AXIS, Volume, VolumeError, read_stored, resample_labels, same_geometry, to_lps
 from stages.core.volume_file import data_file
 from stages.ingest.card import UNNAMED_MASK, Card
+from stages.ingest.cases import Case, Found, MaskFile, tie_by_name
 from stages.ingest.faults import Fault
-from stages.ingest.files import Case, Found, MaskFile, tie_by_name
 from stages.ingest.intensity import grey_rule
 from stages.ingest.objects import labels_of
 from stages.ingest.readers.base import Picture, Reading, Source

@@ -18,7 +18,8 @@ class Miniature:
     ``centre`` says it exactly, as (x, y) shares of the picture's width and height, which also pins swapped values.
     ``n_errors`` counts the faults that the layout itself brings along (an image that the set does not annotate, say);
     ``dropped`` are cases that the card leaves out on purpose. ``objects`` is the number of masks of each label over all
-    samples (a semantic mask is one, whatever it holds); None: not counted. ``patients`` is the number of patients.
+    samples (a semantic mask is one, whatever it holds); None: not counted. ``patients`` is the number of patients,
+    ``splits`` are the source's own splits that samples must name.
     """
 
     write: Callable[[Path], None]
@@ -31,3 +32,4 @@ class Miniature:
     dropped: frozenset[str] = frozenset()
     objects: dict[str, int] | None = None
     patients: int | None = None
+    splits: frozenset[str] | None = None

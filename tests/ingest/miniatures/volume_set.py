@@ -24,7 +24,8 @@ class VolumeSet:
     spells it (``cases``). ``names`` says what a value means, by the set's own name or a canonical one. ``united`` are
     canonical labels that the card makes of several values, so that their place is not that of one block. With ``files``
     every structure has a binary file of its own: ``mask`` then has ``{structure}``, and ``names`` gives the file names.
-    ``channels`` images are stacked as a fourth axis. ``others`` are further files of the set, ``dataset_json`` its table.
+    ``channels`` images are stacked as a fourth axis. ``others`` are further files of the set, ``dataset_json`` its table, ``tables`` texts by path. ``splits`` are the
+    official splits that the cases stand in.
     """
 
     images: list[str]
@@ -40,6 +41,8 @@ class VolumeSet:
     others: tuple[str, ...] = ()
     dataset_json: dict[str, Any] = field(default_factory=dict)
     dtype: str = "uint8"
+    tables: dict[str, str] = field(default_factory=dict)
+    splits: frozenset[str] | None = None
 
     def miniature(self) -> Miniature:
         """The set's miniature: every label that the card makes of its values must be found, at its place."""
@@ -47,7 +50,7 @@ class VolumeSet:
         alone = {label: place for label, place in planted.centre.items() if label not in self.united}
         sides = {name: "left" if side == "right" else "right" for name in alone if (side := canonical(name).side)} if self.plane == "axial" else {}
         cases = len(self.cases) * len(self.images)
-        return Miniature(self.write, cases, spacing_mm=planted.spacing_mm, picture_side=sides, centre=alone)
+        return Miniature(self.write, cases, spacing_mm=planted.spacing_mm, picture_side=sides, centre=alone, splits=self.splits)
 
     def write(self, root: Path) -> None:
         """Write the tree."""
@@ -63,6 +66,8 @@ class VolumeSet:
         for path in self.others:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(b"")
+        for path, text in self.tables.items():
+            (root / path).write_text(text, encoding="utf-8")
         if self.dataset_json:
             (root / "dataset.json").write_text(json.dumps(self.dataset_json, indent=1), encoding="utf-8")
 

@@ -1,51 +1,14 @@
-"""Patterns, and which image goes with which masks."""
+"""Which image goes with which masks, and with which row of a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stages.core.params import ParamError
-from stages.ingest.files import compile_pattern, inside_root, match_parts, safe_id, tie_by_name
+from stages.ingest.cases import safe_id, tie_by_name
 from tests.ingest.sources import card_content, grey, make_card, save, write_case
-
-names = st.text("abcXYZ019-_", min_size=1, max_size=8)
-
-
-def parts(pattern: str, path: str) -> dict[str, str] | None:
-    return match_parts(path, [compile_pattern(pattern, "test")])
-
-
-@given(names, names)
-def test_a_pattern_gives_back_the_parts_that_made_the_path(case: str, patient: str) -> None:
-    assert parts("{patient}/images/{case}.png", f"{patient}/images/{case}.png") == {"patient": patient, "case": case}
-
-
-def test_a_repeated_part_must_repeat_its_text() -> None:
-    assert parts("{case}/images/{case}.png", "a/images/a.png") == {"case": "a"}
-    assert parts("{case}/images/{case}.png", "a/images/b.png") is None
-
-
-def test_a_part_stays_within_its_folder_and_a_dot_is_a_dot() -> None:
-    assert parts("images/{case}.png", "images/sub/a.png") is None
-    assert parts("images/{case}.png", "images/axpng") is None
-
-
-def test_a_part_may_carry_a_regex_and_a_star_matches_anything() -> None:
-    assert parts("{case}_{label:[a-z]+}{number:[0-9]{2}}_*.png", "p1_heart07_x.png") == {"case": "p1", "label": "heart", "number": "07"}
-
-
-@pytest.mark.parametrize("path", ["../a.png", "/a.png", "x/../../a.png", "C:/a.png", "..\\a.png", ""])
-def test_paths_that_leave_the_root_are_refused(path: str) -> None:
-    assert not inside_root(path)
-
-
-def test_a_pattern_that_leaves_the_root_is_an_error() -> None:
-    with pytest.raises(ParamError, match="leaves the dataset's root"):
-        compile_pattern("../{case}.png", "card:files:image")
 
 
 def test_an_image_pattern_without_case_is_an_error(tmp_path: Path) -> None:
@@ -86,6 +49,24 @@ def test_an_image_that_its_table_does_not_know_is_an_error_because_its_patient_i
     found = tie_by_name(make_card(tmp_path, card_content(image_table=table)), root)
     assert [(case.case_id, case.patient) for case in found.cases] == [("a", "p7"), ("b", "p7")]
     assert [(error.kind, error.file) for error in found.errors] == [("not_in_table", "images/c.png")]
+
+
+def test_a_table_may_name_cases_and_separate_its_columns_by_another_sign(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for case in "ab":
+        write_case(root, case)
+    (root / "meta.csv").write_text("id;who;split\na;p7, the first;x\nb;p8;y\n")
+    table = {"table": "meta.csv", "image": "id", "patient": "who", "licence": None, "split": "split", "by": "case", "delimiter": ";"}
+    files = {"image": ["images/{case:.}.png"], "mask": ["masks/{case}_{label:[a-z]+}{number:[0-9]*}.png"], "other": ["meta.csv"]}
+    found = tie_by_name(make_card(tmp_path, card_content(image_table=table, files=files, official_split={"train": ["x"], "test": ["y"]})), root)
+    assert [(case.case_id, case.patient, case.split) for case in found.cases] == [("a", "p7, the first", "train"), ("b", "p8", "test")]
+
+
+@pytest.mark.parametrize(("change", "message"), [({"by": "name"}, "image_table:by: expected file or case"), ({"delimiter": "; "}, "image_table:delimiter")])
+def test_a_table_is_matched_by_file_or_case_and_has_one_sign_between_columns(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    table = {"table": "meta.csv", "image": "id", "patient": None, "licence": None}
+    with pytest.raises(ParamError, match=message):
+        make_card(tmp_path, card_content(image_table=table | change))
 
 
 def test_a_table_without_a_column_of_the_card_names_those_that_it_has(tmp_path: Path) -> None:

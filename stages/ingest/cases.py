@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from stages.core.params import ParamError
 from stages.core.records import ItemError
-from stages.core.stage import StageError
-from stages.ingest.blocks import ImageTable
 from stages.ingest.card import UNNAMED_MASK, Card
 from stages.ingest.faults import Fault
+from stages.ingest.patterns import compile_pattern, leaves_root, list_files, match_parts
+from stages.ingest.tables import Table, read_image_table, row_of
 
 # What a sample's licence says when neither card nor table knows it.
 UNKNOWN_LICENCE = "unknown"
-# Objects of a DVC cache (named by the MD5 sum of their content) and of git-annex.
-_CONTENT_STORE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$|/\.git/annex/objects/")
-# The longest cell of a table, in characters; run lengths of one large mask pass the csv module's own 131,072.
-_MAX_CELL = 1 << 26
-_PART = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<regex>(?:[^{}]|\{[0-9,]*\})+))?\}")
 
 
 @dataclass(frozen=True)
@@ -79,14 +71,6 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of a CSV table with their line numbers, and faults of the rows that cannot be used."""
-
-    rows: list[tuple[int, dict[str, str]]]
-    faults: list[Fault]
-
-
-@dataclass(frozen=True)
 class Found:
     """What the patterns made of a folder: cases, faults of whole items, files that no pattern names, how many masks."""
 
@@ -94,40 +78,6 @@ class Found:
     errors: list[ItemError]
     unmatched: list[str]
     n_masks: int
-
-
-def list_files(root: Path) -> list[str]:
-    """All files below ``root`` as sorted relative POSIX paths; folders behind links are not entered.
-
-    Raises:
-        StageError: a folder cannot be read, so that its files would be lost silently.
-    """
-    found = []
-    for folder, _, names in os.walk(root, onerror=_refuse_closed):
-        found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
-    return sorted(found)
-
-
-def _refuse_closed(error: OSError) -> None:
-    raise StageError(f"the folder {error.filename} cannot be read ({error.strerror}): mend its permissions, or take it out of the dataset's folder")
-
-
-def inside_root(path: str) -> bool:
-    """Whether a relative path stays below the root (no drive, no leading slash, no ``..``)."""
-    pure = PurePosixPath(path.replace("\\", "/"))
-    return bool(path.strip()) and not pure.is_absolute() and ".." not in pure.parts and ":" not in pure.parts[0]
-
-
-def leaves_root(root: Path, path: str) -> bool:
-    """Whether a file that a relative path names lies, links followed, outside the root.
-
-    Links into the content-addressed stores of DVC and git-annex stay allowed: those tools check such data out as links
-    to objects named by their own checksum.
-    """
-    if not inside_root(path):
-        return True
-    target = (root / path).resolve()
-    return not target.is_relative_to(root.resolve()) and _CONTENT_STORE.search(target.as_posix()) is None
 
 
 def refuse_outside(found: Found, card: Card, root: Path) -> Found:
@@ -142,42 +92,6 @@ def refuse_outside(found: Found, card: Card, root: Path) -> Found:
         else:
             cases.append(case)
     return Found(cases, errors, found.unmatched, found.n_masks)
-
-
-def compile_pattern(pattern: str, where: str) -> re.Pattern[str]:
-    """A card's pattern as a regular expression over a whole relative path.
-
-    ``{name}`` matches within one path component, as little as fits; a repeated name must repeat its text;
-    ``{name:regex}`` matches that regex; ``*`` matches anything within a component.
-
-    Raises:
-        ParamError: the pattern leaves the root or is no valid expression.
-    """
-    if not inside_root(_PART.sub("x", pattern)):
-        raise ParamError(f"{where}: the pattern {pattern!r} leaves the dataset's root")
-    text, end, seen = "", 0, set()
-    for match in _PART.finditer(pattern):
-        text += _literal(pattern[end : match.start()])
-        name = match["name"]
-        text += f"(?P={name})" if name in seen else f"(?P<{name}>{match['regex'] or '[^/]+?'})"
-        seen.add(name)
-        end = match.end()
-    try:
-        return re.compile(text + _literal(pattern[end:]))
-    except re.error as error:
-        raise ParamError(f"{where}: the pattern {pattern!r} is not valid: {error}") from error
-
-
-def _literal(text: str) -> str:
-    return "[^/]*".join(re.escape(piece) for piece in text.split("*"))
-
-
-def match_parts(path: str, patterns: Iterable[re.Pattern[str]]) -> dict[str, str] | None:
-    """Named parts of the first pattern that fits the whole path; None when none fits."""
-    for pattern in patterns:
-        if match := pattern.fullmatch(path):
-            return {name: value for name, value in match.groupdict().items() if value is not None}
-    return None
 
 
 @dataclass(frozen=True)
@@ -287,7 +201,7 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
     Raises:
         Fault: the image table has no row for this image, so that its patient is unknown, or its pixel size is no number.
     """
-    row = table.get(path) or table.get(PurePosixPath(path).name) or table.get(PurePosixPath(path).stem) or {}
+    row = row_of(card.image_table, table, path, parts["case"]) if card.image_table else {}
     if card.image_table and not row:
         cause = f"{card.image_table.table} has no whole row for this image, so its patient is unknown: add or mend the row, or take the image out"
         raise Fault("not_in_table", path, cause)
@@ -325,53 +239,6 @@ def _pixel_size(card: Card, row: dict[str, str], path: str) -> list[float] | Non
         where = f"column {card.image_table.pixel_mm} of {card.image_table.table}" if card.image_table else ""
         raise Fault("bad_spacing", path, f"{where} says {text!r}: a positive number of millimetres is needed; mend the table or leave it empty")
     return [side, side]
-
-
-def read_image_table(spec: ImageTable, root: Path) -> dict[str, dict[str, str]]:
-    """Rows of the card's image table by what its image column says: a path below the root, a file name, or one without its ending.
-
-    A row that is broken is left out, so that its image becomes an error that says so.
-    """
-    columns = [column for column in (spec.image, spec.patient, spec.licence, spec.split, spec.pixel_mm) if column]
-    return {row[spec.image]: row for _, row in read_rows(root, spec.table, columns).rows}
-
-
-def read_rows(root: Path, table: str, columns: Iterable[str]) -> Table:
-    """Rows of a CSV table below the root; a row with more or fewer cells than the header is a fault, since its cells may have moved.
-
-    Raises:
-        ParamError: the path leaves the root, the file is missing, is no UTF-8 text or no CSV, or a column that the card
-            names is not in it.
-    """
-    if leaves_root(root, table) or not (root / table).is_file():
-        raise ParamError(f"the card's table {table!r} is not a file below the dataset's root: mend the card or fetch the table")
-    csv.field_size_limit(_MAX_CELL)
-    rows, faults = [], []
-    with (root / table).open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.reader(handle, strict=True)
-        try:
-            header = next(reader, [])
-            _require_columns(table, header, columns)
-            for cells in reader:
-                if len(cells) == len(header):
-                    rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
-                elif cells:
-                    cause = f"line {reader.line_num} has {len(cells)} cells where the header has {len(header)}: quote cells that hold commas"
-                    faults.append(Fault("bad_table_row", table, cause))
-        except UnicodeDecodeError as error:
-            raise ParamError(f"{table} is not UTF-8 text ({error.reason} after line {reader.line_num}): save it as UTF-8") from error
-        except csv.Error as error:
-            raise ParamError(f"{table}, line {reader.line_num}, is not valid CSV ({error}): mend its quotes") from error
-    return Table(rows, faults)
-
-
-def _require_columns(table: str, header: list[str], columns: Iterable[str]) -> None:
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise ParamError(f"{table} has no column {', '.join(missing)}; it has {', '.join(header)}")
-    twice = sorted({column for column in columns if header.count(column) > 1})
-    if twice:
-        raise ParamError(f"{table} has the column {', '.join(twice)} twice: rename one")
 
 
 def table_errors(card: Card, table: Table) -> list[ItemError]:
