@@ -25,15 +25,17 @@ from stages.knowledge.priors import leak_words, unsupported_words
 VALUED = {
     "side": "S", "vertical": "V", "superlative": "Z", "comparative": "z", "ordinal": "O", "ordinal_superlative": "Z",
     "number": "N", "sole": "n", "both": "b", "appearance": "B", "shape": "A", "relation": "R", "touch": "T", "at": "@",
-    "unit": "U",
+    "unit": "U", "compare": "M", "organ_zone": "G",
 }  # fmt: skip
 VALUELESS = {
     "centre": "C", "corner": "K", "half": "h", "part": "H", "quadrant": "q", "zone": "w", "than": "t", "image": "I",
-    "patient": "P", "half_body": "p", "edge": "D", "compare": "M", "times": "x", "approx": "~", "one_of": "1", "from": "F",
-    "of": "o", "in": "i", "and": "&", "all": "a", "filler": "_", "negation": "!",
+    "patient": "P", "half_body": "p", "edge": "D", "times": "x", "approx": "~", "one_of": "1", "from": "F",
+    "of": "o", "in": "i", "and": "&", "all": "a", "filler": "_", "negation": "!", "with": "W", "between": "Y", "crossing": "c",
+    "midline": "m", "possessive": "j", "unreadable": "?",
 }  # fmt: skip
 LABEL, FLAGGED, UNKNOWN, FILLER = "L", "X", "?", "_"
 RADIOGRAPH = "radiograph_"
+_SHORT_SIDES = {"left": ("l", "lt"), "right": ("r", "rt")}
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+|'s\b|[^\w\s]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _SILENT = frozenset(".;:!?\"'()[]–—")
@@ -57,6 +59,7 @@ def normalise(text: str) -> str:
     """Lower case, one kind of apostrophe and dash, hyphens as spaces, single spaces."""
     text = unicodedata.normalize("NFKC", text).lower()
     text = re.sub("[\u2018\u2019\u02bc]", "'", text)
+    text = text.replace("n't ", " not ").replace("cannot", "can not")
     text = re.sub(r"[-\u2010-\u2015\u2212_/]", " ", text)
     return " ".join(text.split())
 
@@ -73,11 +76,11 @@ def _content() -> dict[str, Any]:
 
 def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
     """(phrase, word) pairs; of two entries of one phrase the first counts."""
-    for name, listed in _content()["labels"].items():
-        value = _any_of(label for item in listed for label in _meant(item))
-        yield from _spelled(name, Word(LABEL, value, name, False))
-        yield from _spelled(plural_of(name), Word(LABEL, value, name, True))
+    yield from _own_label_entries()
     yield from _label_entries()
+    for noun, look in _content()["looks"].items():
+        for phrase, plural in ((noun, False), (plural_of(noun), True)):
+            yield phrase, Word("E", f"{look} {_any_of(_meant('@lesion'))}", phrase, plural)
     for word in [*unsupported_words(), *leak_words()]:
         yield word, Word(FLAGGED, word, word)
     yield from _adjective_entries()
@@ -89,6 +92,23 @@ def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
                 yield from ((phrase, Word(tag, value, phrase)) for phrase in phrases)
     for section, tag in VALUELESS.items():
         yield from ((phrase, Word(tag, "", phrase)) for phrase in content[section])
+
+
+def _own_label_entries() -> Iterator[tuple[str, Word]]:
+    """Names of lexicon.yaml; one that means both halves of a pair also names each half with its side."""
+    for name, listed in _content()["labels"].items():
+        meant = [label for item in listed for label in _meant(item)] + [entry.name for entry in labels().values() if name in entry.names]
+        for prefix, chosen in [("", meant), *_halves(meant)]:
+            value = _any_of(chosen)
+            yield from _spelled(prefix + name, Word(LABEL, value, name, False))
+            yield from _spelled(prefix + plural_of(name), Word(LABEL, value, name, True))
+
+
+def _halves(meant: list[str]) -> Iterator[tuple[str, list[str]]]:
+    sided = {name: labels()[name].side for name in meant if name in labels()}
+    if {"left", "right"} <= set(sided.values()):
+        for side in ("left", "right"):
+            yield f"{side} ", [name for name, own in sided.items() if own == side]
 
 
 def _label_entries() -> Iterator[tuple[str, Word]]:
@@ -117,8 +137,11 @@ def _meant(item: str) -> list[str]:
 
 
 def _spelled(phrase: str, word: Word) -> Iterator[tuple[str, Word]]:
-    """The phrase in its own spelling and, where they differ, in the American one."""
+    """The phrase in its own spelling and, where they differ, in the American one; sides also abbreviated ("Lt kidney")."""
     yield phrase, word
+    side, _, rest = phrase.partition(" ")
+    for short in _SHORT_SIDES.get(side, ()) if rest else ():
+        yield f"{short} {rest}", word
     american = phrase
     for ours, theirs in _content()["american"].items():
         american = american.replace(ours, theirs)
@@ -214,5 +237,5 @@ class Lexicon:
 
 @functools.cache
 def lexicon(radiograph: bool) -> Lexicon:
-    """The lexicon, built once per process. In a radiograph "superior" is up in the picture; in an axial slice it is not."""
+    """The lexicon, built once per process. In a radiograph and a fundus photograph "superior" is up in the picture; in an axial slice it is not."""
     return Lexicon(radiograph)

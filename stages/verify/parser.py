@@ -10,6 +10,8 @@ from stages.verify.grammar import Reading, read_words
 from stages.verify.lexicon import lexicon
 
 MAX_CHARACTERS = 2000
+# Pictures that show the patient's head end at the top.
+UPRIGHT = frozenset({"X-ray", "fundus"})
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ def parse(text: str, modality: str = "", image_left_is: str | None = None) -> Pa
     reader cannot tell the picture's side from the patient's, and it is reported as ambiguous.
     Text beyond ``MAX_CHARACTERS`` is not read, and reported.
     """
-    reading = read_words(lexicon(modality == "X-ray").read(text[:MAX_CHARACTERS]))
+    reading = read_words(lexicon(modality in UPRIGHT).read(text[:MAX_CHARACTERS]))
     if len(text) > MAX_CHARACTERS:
         reading.unread.append(f"everything after character {MAX_CHARACTERS}")
     claims = _ranges(_one_label(reading))
-    ambiguous = _resolve_sides(reading, claims, image_left_is)
+    ambiguous = _resolve_sides(reading, claims, image_left_is) + _resolve_centre(reading, claims, image_left_is)
     return Parsed(tuple(sorted(claims, key=_order)), tuple(reading.unread), ambiguous, _plural(reading))
 
 
@@ -71,6 +73,17 @@ def _resolve_sides(reading: Reading, claims: list[Claim], image_left_is: str | N
         claim = Claim("image_side", side)
         if claim not in claims:
             claims.append(claim)
+    return ()
+
+
+def _resolve_centre(reading: Reading, claims: list[Claim], image_left_is: str | None) -> tuple[str, ...]:
+    """ "the central tumour of the lung" is central in the lung; in a picture without a body, in the picture; else nobody knows."""
+    if not reading.bare_centres:
+        return ()
+    in_organ = any(claim.kind == "relation" and claim.value == "inside" for claim in claims)
+    if image_left_is is not None and not in_organ:
+        return tuple(reading.bare_centres)
+    claims.append(Claim("cell", "centre") if image_left_is is None else Claim("zone", "central"))
     return ()
 
 
