@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stages.core.parallel import ordered_map, split_errors
 from stages.core.params import Params, VerifyParams, require
-from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
-from stages.core.shards import iter_table, read_table, write_table
+from stages.core.records import ItemError, Query, Verdict
+from stages.core.shards import iter_table, write_table
 from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
-from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, SampleJob, judge_sample
+from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, judge_sample
+from stages.verify.jobs import jobs_of
 from stages.verify.judges.panel import open_judges, sit
-from stages.verify.norms import class_limits
 
 FATES = (ACCEPTED, REJECTED, UNDECIDED)
 FUNNEL = Path("metrics/plots/verify_funnel.csv")
@@ -38,11 +38,13 @@ def verify(params: Params) -> dict[str, Any]:
         queries[query.sample_id].append(query)
     n_queries = sum(map(len, queries.values()))
     judge = partial(judge_sample, params=params.verify)
-    jobs = list(_jobs(params, queries))
+    jobs = [job for _, of_dataset in jobs_of(params, queries) for job in of_dataset]
+    known = {job.sample.sample_id for job in jobs}
     judged, errors = split_errors(ordered_map(judge, jobs, worker_count(params), "verify"))
     errors += [
         ItemError(query.query_id, "verify", "no_sample", "", f"sample {query.sample_id!r} is in no dataset of params.yaml")
-        for orphans in queries.values()
+        for sample_id, orphans in queries.items()
+        if sample_id not in known
         for query in orphans
     ]
     sitting = sit(judged, jobs, judges, params)
@@ -63,21 +65,6 @@ def _check(params: VerifyParams) -> None:
     require(params.max_words >= params.min_words, "verify.max_words", "at least verify.min_words", params.max_words)
     require(0 <= params.min_visibility <= 1, "verify.min_visibility", "between 0 and 1", params.min_visibility)
     require(0 < params.near_duplicate <= 1, "verify.near_duplicate", "above 0 and at most 1", params.near_duplicate)
-
-
-def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[SampleJob]:
-    """Images that have queries, dataset by dataset; what is left in ``queries`` afterwards has no image."""
-    for dataset in sorted(params.datasets):
-        pairs: list[tuple[Sample, list[Anchor]]] = []
-        anchors: dict[str, list[Anchor]] = defaultdict(list)
-        for anchor in read_table(Path("data/anchors") / dataset / "anchors", Anchor):
-            anchors[anchor.sample_id].append(anchor)
-        for sample in iter_table(Path("data/samples") / dataset / "samples", Sample):
-            if sample.sample_id in queries:
-                pairs.append((sample, anchors[sample.sample_id]))
-        limits = class_limits(pairs, params.verify, params.seed, worker_count(params))
-        for sample, own in pairs:
-            yield SampleJob(sample, own, queries.pop(sample.sample_id), limits)
 
 
 def write_funnel(path: Path, judged: Sequence[Judged]) -> None:

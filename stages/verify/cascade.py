@@ -12,18 +12,19 @@ from stages.verify.context import Context
 from stages.verify.judges import EMBEDDED
 from stages.verify.judges.combination import counted
 from stages.verify.judges.judge import Case
+from stages.verify.visibility import Visibility
 
 ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
 
 
 @dataclass(frozen=True)
 class SampleJob:
-    """One image with its anchors, its queries, and the least visibility of each label in its dataset."""
+    """One image with its anchors, its queries, and what the image judge saw of the anchors (measured where missing)."""
 
     sample: Sample
     anchors: list[Anchor]
     queries: list[Query]
-    limits: dict[str, float]
+    visibilities: dict[str, Visibility]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Judged:
 
 def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemError]:
     """Every query of an image, in the order of their ids; a picture or mask that cannot be read is an error value."""
-    context = Context(job.sample, job.anchors, params, job.limits)
+    context = Context(job.sample, job.anchors, params, visibilities=dict(job.visibilities))
     if context.fault is not None:
         return [_error(query, *context.fault) for query in job.queries]
     return [judge(query, context) for query in sorted(job.queries, key=lambda query: query.query_id)]

@@ -12,8 +12,10 @@ from stages.core.geometry import decode_mask
 from stages.core.params import VerifyParams
 from stages.core.records import Anchor, Query, Sample
 from stages.knowledge.labels import members
+from stages.knowledge.labels import label
 from stages.knowledge.words import thresholds
 from stages.verify.parser import Parsed, parse
+from stages.verify.picture import Picture, picture_of
 from stages.verify.visibility import Visibility
 
 
@@ -21,14 +23,13 @@ from stages.verify.visibility import Visibility
 class Context:
     """One image under verification.
 
-    ``limits``: least visibility of a label beside ``verify.min_visibility``. ``texts``: first query of each normalised
-    text; the cascade fills it in the order of the queries' ids.
+    ``texts``: first query of each normalised text; the cascade fills it in the order of the queries' ids.
+    ``visibilities``: what the image judge saw, by anchor id; measured where it is missing.
     """
 
     sample: Sample
     anchors: list[Anchor]
     params: VerifyParams
-    limits: dict[str, float] = field(default_factory=dict)
     texts: dict[str, Query] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     visibilities: dict[str, Visibility] = field(default_factory=dict)
@@ -59,8 +60,8 @@ class Context:
         return (frozenset(self.sample.annotated_labels) - general) | here
 
     @functools.cached_property
-    def grey(self) -> np.ndarray:
-        """The picture as grey levels 0-255, float32 of shape (height, width); colour by ITU-R BT.601 luma.
+    def picture(self) -> Picture:
+        """The picture to look at.
 
         Raises:
             ValueError: the stored picture cannot be decoded or has another size than the sample says.
@@ -68,11 +69,11 @@ class Context:
         import cv2
 
         sample = self.sample
-        image = cv2.imdecode(np.frombuffer(sample.image, np.uint8), cv2.IMREAD_GRAYSCALE) if sample.image else None
-        if image is None or image.shape != (sample.height, sample.width):
+        image = cv2.imdecode(np.frombuffer(sample.image, np.uint8), cv2.IMREAD_ANYCOLOR) if sample.image else None
+        if image is None or image.shape[:2] != (sample.height, sample.width):
             found = "cannot be decoded" if image is None else f"is {image.shape[1]} x {image.shape[0]}"
             raise ValueError(f"the stored picture {found}, the sample says {sample.width} x {sample.height}")
-        return image.astype(np.float32)
+        return picture_of(image)
 
     @functools.cached_property
     def masks(self) -> dict[str, np.ndarray]:
@@ -83,7 +84,7 @@ class Context:
     def fault(self) -> tuple[str, str] | None:
         """(kind, cause) why this image cannot be judged: picture unreadable, mask of another size; else None."""
         try:
-            shape = self.grey.shape
+            shape = self.picture.shape
         except ValueError as error:
             return "bad_image", str(error)
         for anchor_id, mask in self.masks.items():
@@ -91,14 +92,20 @@ class Context:
                 return "bad_mask", f"{anchor_id}: mask (height, width) {mask.shape}, picture {shape}"
         return None
 
-    @functools.cached_property
-    def label_masks(self) -> dict[str, np.ndarray]:
-        """For each label, the boolean union (height, width) of its anchors' masks."""
-        unions: dict[str, np.ndarray] = {}
-        for anchor in self.anchors:
-            union = unions.setdefault(anchor.label, np.zeros((self.sample.height, self.sample.width), bool))
+    def siblings(self, anchor: Anchor) -> np.ndarray:
+        """Union (height, width) of the masks of the other anchors of the label."""
+        return self._union([other for other in self.anchors if other.label == anchor.label and other.anchor_id != anchor.anchor_id])
+
+    def kin_of(self, anchor: Anchor) -> tuple[np.ndarray, list[list[float]]]:
+        """Union of the masks, and the boxes, of all anchors that look like this one: of its label, its pair or its group."""
+        alike = [other for other in self.anchors if is_kin(anchor.label, other.label)]
+        return self._union(alike), [other.box_xyxy_px for other in alike]
+
+    def _union(self, anchors: list[Anchor]) -> np.ndarray:
+        union = np.zeros((self.sample.height, self.sample.width), bool)
+        for anchor in anchors:
             union |= self.masks[anchor.anchor_id]
-        return unions
+        return union
 
     def targets(self, query: Query) -> list[Anchor]:
         """The query's target anchors, those that exist."""
@@ -109,3 +116,11 @@ class Context:
         if query.text not in self._parsed:
             self._parsed[query.text] = parse(query.text, self.sample.modality, self.sample.image_left_is)
         return self._parsed[query.text]
+
+
+def is_kin(a: str, b: str) -> bool:
+    """Whether objects of two labels look alike: one label, both halves of a pair, or one group."""
+    first, second = label(a), label(b)
+    alike = first.pair is not None and first.pair == second.pair
+    grouped = bool({first.group, a} & {second.group, b} - {None})
+    return a == b or alike or grouped

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.verify.norms import HIGHEST_LIMIT, class_limits, limit_of
-from stages.verify.visibility import visibility
-from tests.verify.scenes import PARAMS, anchors, sample
+from stages.verify.picture import Picture, picture_of
+from stages.verify.place import N_GRADIENTS
+from stages.verify.visibility import N_MEASURES, visibility
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 
@@ -18,9 +18,9 @@ def _disc(x: float, y: float, radius: float) -> np.ndarray:
     return (COLUMNS + 0.5 - x) ** 2 + (ROWS + 0.5 - y) ** 2 <= radius**2
 
 
-def _picture(mask: np.ndarray, step: float, noise: float = 6.0, seed: int = 0) -> np.ndarray:
+def _picture(mask: np.ndarray, step: float, noise: float = 6.0, seed: int = 0) -> Picture:
     grey = 100 + step * mask + np.random.default_rng(seed).normal(0, noise, mask.shape)
-    return np.clip(grey, 0, 255).astype(np.float32)
+    return picture_of(np.clip(grey, 0, 255).astype(np.uint8))
 
 
 @settings(max_examples=25, deadline=None)
@@ -50,31 +50,31 @@ def test_an_object_between_a_brighter_and_a_darker_neighbour_has_an_edge() -> No
     mask = _disc(64, 64, 14)
     picture = np.where(COLUMNS < 64, 60.0, 180.0)
     picture[mask] = 120
-    noisy = (picture + np.random.default_rng(0).normal(0, 5, picture.shape)).astype(np.float32)
-    assert visibility(noisy, mask, mask).score > 0.5
+    noisy = (picture + np.random.default_rng(0).normal(0, 5, picture.shape)).astype(np.uint8)
+    assert visibility(picture_of(noisy), mask, mask).score > 0.5
 
 
 def test_an_object_that_fills_the_picture_has_no_contrast() -> None:
     mask = np.ones((40, 40), bool)
-    seen = visibility(np.full((40, 40), 90, np.float32), mask, mask)
+    seen = visibility(picture_of(np.full((40, 40), 90, np.uint8)), mask, mask, with_traits=True)
     assert seen.contrast_grey is None
     assert seen.ring_difference == 0
+    assert seen.traits is None
 
 
-def test_the_limit_of_a_plain_class_is_high_and_of_a_faint_class_low() -> None:
-    assert limit_of([0.999, 0.9985, 0.9992, 0.998, 0.9995]) == HIGHEST_LIMIT
-    assert limit_of([0.2, 0.6, 0.4, 0.8, 0.3, 0.5]) < 0.15
+def test_a_large_object_is_measured_as_well_as_a_small_one() -> None:
+    rows, columns = np.mgrid[:512, :512]
+    mask = (columns - 250) ** 2 + (rows - 260) ** 2 <= 110**2
+    assert visibility(_picture(mask, 30), mask, mask).score > 0.9
+    beside = np.roll(mask, 120, axis=1)
+    assert visibility(_picture(mask, 30), beside, beside).score < 0.3
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=8, max_size=30), st.randoms())
-def test_the_limit_of_a_class_does_not_depend_on_the_order_and_spares_the_middle(scores: list[float], random) -> None:
-    shuffled = random.sample(scores, len(scores))
-    assert limit_of(shuffled) == limit_of(scores)
-    assert limit_of(scores) <= max(np.median(scores), 1e-4) + 1e-4
-
-
-def test_a_rare_label_has_no_limit_of_its_own() -> None:
-    limits = class_limits([(sample(), anchors())] * 3, PARAMS, 7, 1)
-    assert set(limits) == {"liver lesion"}
-    assert class_limits([(sample(), anchors())], PARAMS, 7, 1) == {}
+@settings(max_examples=20, deadline=None)
+@given(st.floats(30, 98), st.floats(30, 98), st.floats(3, 28), st.integers(0, 99))
+def test_traits_are_finite_and_always_as_many(x: float, y: float, radius: float, seed: int) -> None:
+    mask = _disc(x, y, radius)
+    seen = visibility(_picture(mask, 20, seed=seed), mask, mask, with_traits=True)
+    assert seen.traits is not None
+    assert seen.traits.shape == (N_MEASURES + N_GRADIENTS,)
+    assert np.isfinite(seen.traits).all()

@@ -16,7 +16,7 @@ def check_evidence(query: Query, context: Context) -> Verdict:
     if not targets:
         return passed(query, CHECK, evidence="no target to look at")
     found = {anchor.anchor_id: judged(anchor, context) for anchor in targets}
-    margins = {anchor.anchor_id: found[anchor.anchor_id].score - limit(anchor, context) for anchor in targets}
+    margins = {anchor.anchor_id: found[anchor.anchor_id].score - limit(found[anchor.anchor_id], context) for anchor in targets}
     faintest = min(margins, key=lambda anchor_id: (margins[anchor_id], anchor_id))
     seen, margin = found[faintest], margins[faintest]
     measured = (
@@ -31,16 +31,16 @@ def check_evidence(query: Query, context: Context) -> Verdict:
     return passed(query, CHECK, margin, measured)
 
 
-def limit(anchor: Anchor, context: Context) -> float:
-    """Least visibility of an anchor: ``verify.min_visibility``, more where its class is usually plainer than that."""
-    return max(context.params.min_visibility, context.limits.get(anchor.label, 0.0))
+def limit(seen: Visibility, context: Context) -> float:
+    """Least visibility: that of the object's class, else ``verify.min_visibility``."""
+    return seen.limit or context.params.min_visibility
 
 
 def judged(anchor: Anchor, context: Context) -> Visibility:
     """Visibility of an anchor, measured once per image."""
     if anchor.anchor_id not in context.visibilities:
-        mask, siblings = context.masks[anchor.anchor_id], context.label_masks[anchor.label]
-        context.visibilities[anchor.anchor_id] = visibility(context.grey, mask, siblings)
+        mask = context.masks[anchor.anchor_id]
+        context.visibilities[anchor.anchor_id] = visibility(context.picture, mask, context.siblings(anchor) | mask)
     return context.visibilities[anchor.anchor_id]
 
 

@@ -47,7 +47,7 @@ def sit(judged: Sequence[Judged], jobs: Iterable[SampleJob], judges: dict[str, J
     """
     if not judges:
         return Sitting(list(judged))
-    contexts = {job.sample.sample_id: Context(job.sample, job.anchors, params.verify, job.limits) for job in jobs}
+    contexts = {job.sample.sample_id: Context(job.sample, job.anchors, params.verify) for job in jobs}
     cases = [Case(item.query, contexts[item.query.sample_id]) for item in judged if _passed_cheap_checks(item)]
     opinions = {name: judge.judge(cases) for name, judge in judges.items()}
     added: dict[str, list[Verdict]] = {case.query.query_id: [] for case in cases}
