@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import yaml
+from stages.core.params import read_yaml
 
 
 @functools.cache
 def _content() -> dict:
-    return yaml.safe_load((Path(__file__).parent / "priors.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).parent / "priors.yaml", "it is part of this repository: restore it")
 
 
 def unsupported_words() -> list[str]:

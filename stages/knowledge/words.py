@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.core.claims import Thresholds
-from stages.core.params import build
+from stages.core.params import build, read_yaml
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class UnknownModalityError(ValueError):
 
 @functools.cache
 def _content() -> dict[str, Any]:
-    return yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).parent / "words.yaml", "it is part of this repository: restore it")
 
 
 @functools.cache
