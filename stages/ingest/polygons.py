@@ -80,9 +80,12 @@ def _parity(rings: Sequence[np.ndarray], top: int, left: int, height: int, width
     for ring in rings:
         x0, y0 = ring[:, 0] - left, ring[:, 1] - top
         x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+        # An edge is followed upwards whichever way its ring runs: two regions that share it then round to one crossing.
+        back = y1 < y0
+        x0, y0, x1, y1 = np.where(back, x1, x0), np.where(back, y1, y0), np.where(back, x0, x1), np.where(back, y0, y1)
         # Rows whose centre r + 0.5 lies in [lower end, upper end) of the edge.
-        first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
-        last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
+        first = np.clip(np.ceil(y0 - 0.5), 0, height).astype(np.int64)
+        last = np.clip(np.ceil(y1 - 0.5), 0, height).astype(np.int64)
         n_rows = last - first
         edge = np.repeat(np.arange(len(ring)), n_rows)
         row = np.arange(len(edge)) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows) + first[edge]
