@@ -13,6 +13,8 @@ from stages.core.claims import Thresholds
 from stages.core.records import Relation, Zone
 from stages.knowledge.labels import label as label_of
 
+# What fills more than this share of its organ lies in no part of it: an opacity of the whole lung is in no third.
+MOST_OF_ORGAN = 0.5
 _DIGITS = 4
 
 
@@ -26,7 +28,7 @@ def zones_of(
     image_left_is: str | None,
     t: Thresholds,
 ) -> list[Zone | None]:
-    """For every region its zone in the organ that its label lies in; None where no such organ holds it.
+    """For every region its zone in the organ that its label lies in; None where no such organ holds it, or it fills most of it.
 
     The organ is the one with the largest overlap among those that the region lies inside of, ties to the smaller id.
     ``shape`` is the image's (height, width); sides follow from ``image_left_is`` (which side the picture's left is).
@@ -41,6 +43,9 @@ def zones_of(
             continue
         if organ not in maps:
             maps[organ] = _OrganMap(regions[organ], shape, _lateral(regions[organ], image_left_is))
+        if np.count_nonzero(region.mask) > MOST_OF_ORGAN * maps[organ].area_px:
+            zones.append(None)
+            continue
         zones.append(_zone(maps[organ], anchor_ids[organ], region, centroids_xy_px[index], plane, t))
     return zones
 
@@ -74,6 +79,7 @@ class _OrganMap:
         height, width = region.mask.shape
         contours, _ = cv2.findContours(region.mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         self.filled = cv2.drawContours(np.zeros((height, width), np.uint8), contours, -1, 1, cv2.FILLED)
+        self.area_px = int(np.count_nonzero(self.filled))
         top, left = int(region.row > 0), int(region.column > 0)
         bottom, right = int(region.row + height < shape[0]), int(region.column + width < shape[1])
         within: Any = _with_medial(np.pad(self.filled, ((top, bottom), (left, right))), lateral)

@@ -179,7 +179,8 @@ class Location:
     ``image_side`` is left | right | central of the image; ``patient_side`` left | right | midline of the
     patient, None when the orientation is unknown. ``touches`` lists the borders touched (left, right, top, bottom).
     ``crosses_midline`` says whether the object reaches across the patient's midline, None where the midline is unknown
-    or it is too close to call. ``zone`` is None where no organ that contains it is annotated.
+    or it is too close to call. ``zone`` is None where no organ that contains it is annotated, and for what fills more
+    than half of its organ.
     """
 
     cell: str

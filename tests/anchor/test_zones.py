@@ -94,6 +94,13 @@ def test_a_lesion_outside_the_organ_or_without_one_has_no_zone() -> None:
     assert alone.location.zone is None
 
 
+@pytest.mark.parametrize(("bottom", "placed"), [(89, True), (92, False), (150, False)])
+def test_what_fills_most_of_its_organ_lies_in_no_part_of_it(bottom: int, placed: bool) -> None:
+    masks = [("right lung", LEFT_OF_IMAGE), ("lung opacity", rectangle(200, 200, 20, 30, 80, bottom) & ~rectangle(200, 200, 20, 30, 21, 31))]
+    zone = derive(sample_of(masks, image_left_is="patient_right"), PARAMS).anchors[1].location.zone
+    assert (zone is not None) == placed
+
+
 def test_where_the_image_cuts_the_organ_off_there_is_no_border() -> None:
     liver = rectangle(100, 100, 0, 0, 60, 100)
     anchors = derive(sample_of([("liver", liver), ("liver lesion", disc(100, 100, 5, 50, 3))]), PARAMS).anchors
