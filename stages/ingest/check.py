@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from stages.core.geometry import decode_mask
 from stages.core.params import IngestParams, ParamError, load_params
 from stages.core.records import ItemError, Sample
 from stages.core.stage import StageError, worker_count
@@ -17,10 +18,12 @@ from stages.ingest.card import Card, load_card
 from stages.ingest.cases import Found
 from stages.ingest.explain import explain_patterns
 from stages.ingest.faults import KINDS
-from stages.ingest.quality import FLAGS, LOW_COVERAGE, ODD_COLOUR, odd_ones
+from stages.ingest.holes import filled_holes
+from stages.ingest.objects import ObjectMask, is_code
+from stages.ingest.quality import FLAGS, HOLE_FILLED, LOW_COVERAGE, ODD_COLOUR, odd_ones
 from stages.ingest.run import check_limits, figures, find_cases, open_source, read_cases
 from stages.ingest.samples import CaseResult
-from stages.ingest.sheet import draw_sheet
+from stages.ingest.sheet import choose_samples, draw_sheet
 from stages.knowledge.labels import UnknownLabelError, canonical
 
 FAULTS_OF_A_KIND = 3
@@ -44,13 +47,20 @@ def main(card_path: str, root: str, overlay: str, limit: int | None = None) -> N
         print("\n".join(describe(card, found, part, results, params.ingest)))
         samples = [sample for result in results for sample in result.samples]
         if samples:
-            draw_sheet(samples).save(overlay)
-            print(f"overlay: {overlay}: look at it; masks must lie on what they are called, R and L at the patient's sides")
-        verdict(part, results, params.ingest)
+            chosen = choose_samples(samples)
+            draw_sheet(chosen).save(overlay)
+            print(f"overlay: {overlay} {shown(chosen, samples)}: look at it; outlines must lie on what they are called, R and L at the patient's sides")
+        lost = verdict(part, results, params.ingest)
     except (ParamError, StageError, PermissionError) as error:
         print(f"\ningest --check: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    print("this card is usable")
+    print("this card is usable" if not lost else f"this card is usable, but {lost}: see faults")
+
+
+def shown(chosen: Sequence[Sample], samples: Sequence[Sample]) -> str:
+    """How much of the set the overlay shows."""
+    cases, all_cases = (len({sample.case_id for sample in some}) for some in (chosen, samples))
+    return f"shows {len(chosen)} of {len(samples)} pictures, of {cases} of {all_cases} cases"
 
 
 def spread(found: Found, limit: int | None) -> Found:
@@ -61,8 +71,8 @@ def spread(found: Found, limit: int | None) -> Found:
     return dataclasses.replace(found, cases=[found.cases[place] for place in places])
 
 
-def verdict(found: Found, results: Sequence[CaseResult], limits: IngestParams) -> None:
-    """Raise what the stage would stop at.
+def verdict(found: Found, results: Sequence[CaseResult], limits: IngestParams) -> str:
+    """What is lost, in words ("2 of 10 pictures are lost"), empty where nothing is; raises what the stage would stop at.
 
     Raises:
         StageError: no sample, or more faults than ``max_error_rate`` allows.
@@ -76,6 +86,9 @@ def verdict(found: Found, results: Sequence[CaseResult], limits: IngestParams) -
             raise StageError(f"not usable yet: {share}. Mend what stands under `faults` above: the card, or the files")
     if not any(result.samples for result in results):
         raise StageError("not usable yet: no picture became a sample. Mend the patterns of the card until they take images and masks")
+    read = sum(len(result.samples) for result in results)
+    counts = ((len(set(lost)), read + len(set(lost)), "pictures"), (len({(error.item_id, error.file) for error in partial}), found.n_masks, "masks"))
+    return " and ".join(f"{count} of {max(count, items)} {what} {'is' if count == 1 else 'are'} lost" for count, items, what in counts if count)
 
 
 def head(card: Card) -> str:
@@ -96,7 +109,7 @@ def describe(card: Card, found: Found, part: Found, results: Sequence[CaseResult
         lines += _facts(samples)
         lines += _labels(card, samples)
     counted = figures(samples, sorted(set(errors), key=repr), part, list(results), limits.near_duplicate_bits)
-    lines += _flags(counted["flags"], samples)
+    lines += _flags(counted["flags"], samples) + _hints(card, samples)
     return [*lines, *_faults(errors)]
 
 
@@ -157,6 +170,19 @@ def _flags(flags: dict[str, int], samples: Sequence[Sample]) -> list[str]:
     return ["flags (counts of pictures unless said otherwise):", *lines] if lines else ["flags: none"]
 
 
+def _hints(card: Card, samples: Sequence[Sample]) -> list[str]:
+    """For holes of one label that another fills: which sources to list twice."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for sample in samples:
+        if HOLE_FILLED in sample.flags:
+            pairs.update(filled_holes([ObjectMask(item.label, item.label_source, item.semantic, decode_mask(item.mask_rle)) for item in sample.objects]))
+    lines = []
+    for (whole, part), count in sorted(pairs.items()):
+        sources = ", ".join(map(str, card.labels[part].sources))
+        lines.append(f"  {part} fills holes of {whole} in {count} pictures: if {part} lies in {whole}, list its source ({sources}) under both")
+    return lines
+
+
 def _such_as(names: Iterable[str]) -> str:
     listed = ", ".join(names)
     return f", such as {listed}" if listed else ""
@@ -179,7 +205,9 @@ def _faults(errors: Sequence[ItemError]) -> list[str]:
 
 
 def _meaning(source: str) -> str:
+    if is_code(source):
+        return "add it to the `sources` of what it marks under `labels`, or to `ignored_sources`"
     try:
         return f"may be the canonical label {canonical(source).name!r}: add it under `labels`, or to `ignored_sources`"
     except UnknownLabelError as error:
-        return f"add it under `labels` or to `ignored_sources` ({error})"
+        return f"add it to the `sources` of what it means under `labels`, or to `ignored_sources` ({error})"

@@ -17,6 +17,8 @@ from stages.ingest.run_lengths import encode_crop, encode_whole
 BACKGROUND = frozenset({"0", "#000000"})
 # Source name that stands for every value that no other entry of the card names.
 ANY_SOURCE = "*"
+# How many sources of the card a fault names.
+_MOST_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def source_name(source: Any) -> str:
     return text.lower() if text.startswith("#") else text
 
 
+def is_code(source: str) -> bool:
+    """Whether a source is a number, a colour or empty: it says nothing of what it means."""
+    return source.startswith("#") or not any(letter.isalpha() for letter in source)
+
+
 def labels_by_source(card: Card) -> dict[str, list[str]]:
     """Source name -> canonical labels that it belongs to; ignored sources have none."""
     return {source_name(source): labels for source, labels in card.canonical_of().items()}
@@ -91,8 +98,9 @@ def labels_of(source: str, card: Card, file: str) -> list[str]:
         return table[source]
     if ANY_SOURCE in table:
         return table[ANY_SOURCE]
-    near = ", ".join(difflib.get_close_matches(source, list(table), n=3, cutoff=0.0))
-    cause = f"label {source!r} is not in the card {card.name}; nearest: {near}. Add it there under `labels` or `ignored_sources`"
+    known = list(table) if is_code(source) else difflib.get_close_matches(source, list(table), n=3, cutoff=0.0)
+    told = f"{', which has' if is_code(source) else '; nearest:'} {', '.join(known[:_MOST_NAMED])}" + (", ..." if len(known) > _MOST_NAMED else "")
+    cause = f"label {source!r} is not in the card {card.name}{told}. Add it there under `labels` or `ignored_sources`"
     raise Fault("unknown_label", file, cause)
 
 

@@ -19,7 +19,7 @@ SMALL = "small_objects_dropped"
 LOW_COVERAGE = "low_coverage_dropped"
 NOTHING_LEFT = "nothing_left_dropped"
 EMPTY_DROPPED, EMPTY_KEPT = "empty_images_dropped", "empty_images_kept"
-TOUCHES_FRAME, ODD_COLOUR = "touches_frame", "odd_colour"
+TOUCHES_FRAME, ODD_COLOUR, HOLE_FILLED = "touches_frame", "odd_colour", "hole_filled_by_other_label"
 DUPLICATES, NEAR_DUPLICATES, UNMATCHED = "duplicate_images", "near_duplicate_images", "unmatched_files"
 
 # Flag -> what it means, and what to do about it.
@@ -30,6 +30,7 @@ FLAGS = {
     EMPTY_DROPPED: "pictures in which nothing is marked, left out since the card says `drop`",
     EMPTY_KEPT: "pictures in which nothing is marked, kept since the card says `keep`",
     TOUCHES_FRAME: "a mask reaches the picture's edge: the object may go on beyond it",
+    HOLE_FILLED: "a mask has a hole that another label fills: if the one lies in the other, list its source under both labels",
     "overlapping_instances": "two instances of one label share pixels: see whether the source draws them so",
     "mask_fringe": "the mask has values between background and foreground (JPEG, smoothing): set mask_threshold, 127 for JPEG",
     "grey_as_rgb": "a grey picture with three equal channels: stored as grey",

@@ -17,10 +17,11 @@ from stages.core.records import ItemError, Sample, SampleObject, SourceFile
 from stages.ingest.card import Card
 from stages.ingest.cases import Case, empty_policy
 from stages.ingest.faults import Fault
+from stages.ingest.holes import filled_holes
 from stages.ingest.objects import ObjectMask
 from stages.ingest.pictures import png_bytes, resize_pixels, scale_of
 from stages.ingest.privacy import keyed_hash, require_same_key
-from stages.ingest.quality import EMPTY_DROPPED, EMPTY_KEPT, NOTHING_LEFT, SMALL, frame_flags, sieve
+from stages.ingest.quality import EMPTY_DROPPED, EMPTY_KEPT, HOLE_FILLED, NOTHING_LEFT, SMALL, frame_flags, sieve
 from stages.ingest.readers import READERS
 from stages.ingest.readers.base import Picture, Source
 
@@ -95,10 +96,13 @@ def make_sample(
     if masks and not sieved.kept and sieved.dropped.keys() - {SMALL}:
         return None, sieved.dropped + Counter({NOTHING_LEFT: 1})
     if not sieved.kept and (masks or policy == "fault"):
+        if not masks:
+            field = "empty_images" if case.masks else "unmasked_images"
+            raise Fault("no_object", case.image, f"nothing is marked here: `{field}: keep` if the source annotates completely, else `drop`")
         cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
         raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
-    own = [*picture.flags, *frame_flags(sieved.kept, (size[1], size[0])), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
+    own = [*picture.flags, *frame_flags(sieved.kept, (size[1], size[0])), *([HOLE_FILLED] if filled_holes(sieved.kept) else []), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
     sample = Sample(
         sample_id=f"{card.name}/{case.case_id}/{picture.view}",
         dataset=card.name,

@@ -1,4 +1,4 @@
-"""The overlay picture of ``--check``: a few samples with tinted masks, boxes, labels and the patient's sides."""
+"""The overlay picture of ``--check``: a few samples with outlined masks, their labels and the patient's sides."""
 
 from __future__ import annotations
 
@@ -7,42 +7,52 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from stages.core.geometry import decode_mask, tight_box
 from stages.core.records import Sample, SampleObject
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c", "#fabebe", "#008080")
 PICTURES, COLUMNS, TILE_PX = 6, 3, 420
-_TINT = 0.3
-# With more objects than this, boxes and names would hide the picture: only the masks are tinted.
+# With more objects than this, names would hide the picture: only outlines are drawn.
 _MOST_NAMED = 40
 _SIDES = {"patient_right": ("R", "L"), "patient_left": ("L", "R"), None: ("?", "?")}
 
 
 def choose_samples(samples: Sequence[Sample], count: int = PICTURES) -> list[Sample]:
-    """A few samples of different cases that show every label, the rarest first; then those with most objects."""
-    chosen: list[Sample] = []
-    shown: Counter[str] = Counter()
-    frequency = Counter(label for sample in samples for label in {item.label for item in sample.objects})
-    rest = list(samples)
-    while rest and len(chosen) < count:
-        cases = {sample.case_id for sample in chosen}
+    """A few samples that show every label, the rarest first, of different cases and then of distant slices.
 
-        def worth(sample: Sample, cases: set[str] = cases) -> tuple[float, bool, int]:
-            found = {item.label for item in sample.objects}
-            return sum(0.5 ** shown[label] / frequency[label] for label in found), sample.case_id not in cases, len(sample.objects)
+    Where some picture shows no object one of them is among them, since "nothing is there" is to be looked at too.
+    """
+    marked, empty = ([sample for sample in samples if bool(sample.objects) is wanted] for wanted in (True, False))
+    chosen: list[Sample] = []
+    seen: Counter[str] = Counter()
+    frequency = Counter(label for sample in marked for label in {item.label for item in sample.objects})
+    rest = list(marked)
+    while rest and len(chosen) < count - bool(empty):
+        cases = Counter(sample.case_id for sample in chosen)
+
+        def worth(sample: Sample, cases: Counter[str] = cases) -> tuple[float, int, int]:
+            rarity = sum(0.5 ** seen[label] / frequency[label] for label in {item.label for item in sample.objects})
+            return rarity * 0.5 ** cases[sample.case_id], _away(sample, chosen), len(sample.objects)
 
         best = max(rest, key=worth)
         rest.remove(best)
         chosen.append(best)
-        shown.update({item.label for item in best.objects})
-    return chosen
+        seen.update({item.label for item in best.objects})
+    cases = Counter(sample.case_id for sample in chosen)
+    return [*chosen, *sorted(empty, key=lambda sample: cases[sample.case_id])[: max(1, count - len(chosen))]]
 
 
-def draw_sheet(samples: Sequence[Sample]) -> Image.Image:
-    """Chosen samples as tiles of one picture, with a legend of the labels below."""
-    chosen = choose_samples(samples)
+def _away(sample: Sample, chosen: Sequence[Sample]) -> int:
+    """Distance in slices to the nearest chosen one, of any case; 0 where there is none or slices have no number."""
+    index = sample.slice_index
+    numbers = [other.slice_index for other in chosen if other.slice_index is not None]
+    return min((abs(index - other) for other in numbers), default=0) if index is not None else 0
+
+
+def draw_sheet(chosen: Sequence[Sample]) -> Image.Image:
+    """Samples as tiles of one picture, with a legend of the labels below."""
     labels = sorted({item.label for sample in chosen for item in sample.objects})
     colours = {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
     columns = min(COLUMNS, len(chosen))
@@ -69,27 +79,38 @@ def _draw_legend(sheet: Image.Image, colours: dict[str, str], top: int) -> None:
 
 
 def draw_sample(sample: Sample, colours: dict[str, str]) -> Image.Image:
-    """The stored picture, small ones enlarged, with tinted masks, tight boxes, labels, and R and L at its edges."""
-    pixels = np.asarray(Image.open(io.BytesIO(sample.image)).convert("RGB")).astype(np.float32)
-    boxes: list[tuple[list[float], SampleObject]] = []
-    for item in sample.objects:
-        mask, colour = decode_mask(item.mask_rle), colours[item.label]
-        rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
-        pixels[mask] = (1 - _TINT) * pixels[mask] + _TINT * rgb
-        boxes.append((tight_box(mask), item))
+    """The stored picture, small ones enlarged, with outlines of the masks, their labels, and R and L at its edges."""
     factor = max(1, TILE_PX // max(sample.width, sample.height))
-    picture = Image.fromarray(pixels.astype(np.uint8)).resize((sample.width * factor, sample.height * factor), Image.Resampling.NEAREST)
-    draw = ImageDraw.Draw(picture)
+    picture = Image.open(io.BytesIO(sample.image)).convert("RGB")
+    picture = picture.resize((sample.width * factor, sample.height * factor), Image.Resampling.NEAREST)
     width = max(2, round(max(picture.size) / TILE_PX * 1.5))
-    for box, item in boxes if len(boxes) <= _MOST_NAMED else []:
-        x0, y0, x1, y1 = (value * factor for value in box)
-        draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=colours[item.label], width=width)
-        _write(draw, (x0 + 3, y0 + 2), f"{item.label} {item.instance}", 10 * width // 2, "white")
+    size = max(10, 10 * width // 2)
+    pixels = np.array(picture)
+    corners: list[tuple[float, float, SampleObject]] = []
+    for item in sample.objects:
+        mask = decode_mask(item.mask_rle)
+        x0, y0, x1, y1 = (int(value) for value in tight_box(mask))
+        crop = mask[y0:y1, x0:x1].repeat(factor, axis=0).repeat(factor, axis=1)
+        region = pixels[y0 * factor : y1 * factor, x0 * factor : x1 * factor]
+        region[_outline(crop, width)] = ImageColor.getrgb(colours[item.label])
+        # Above the outline, so that nothing of it is hidden; below where the picture ends.
+        corners.append((x0 * factor, y0 * factor - size - 4 if y0 * factor > size + 4 else y1 * factor + 2, item))
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    for x, y, item in corners if len(corners) <= _MOST_NAMED else []:
+        _write(draw, (x, y), f"{item.label} {item.instance}", size, "white")
     size = max(12, max(picture.size) // 22)
     for text, x in zip(_SIDES[sample.image_left_is], (4, picture.width - size), strict=True):
         _write(draw, (x, picture.height / 2 - size / 2), text, size, "yellow")
     return picture
 
 
+def _outline(mask: np.ndarray, width: int) -> np.ndarray:
+    """The pixels of a mask, boolean (height, width), that lie less than ``width`` from what is not mask; its border counts as such."""
+    from scipy.ndimage import minimum_filter
+
+    return mask & ~minimum_filter(mask, size=2 * width - 1, mode="constant", cval=False)
+
+
 def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: float, colour: str) -> None:
-    draw.text(place, text, fill=colour, font_size=max(10, size), stroke_width=1, stroke_fill="black")
+    draw.text(place, text, fill=colour, font_size=size, stroke_width=1, stroke_fill="black")

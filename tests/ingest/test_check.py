@@ -14,7 +14,7 @@ from stages.ingest.__main__ import main
 from stages.ingest.cases import Found
 from stages.ingest.check import spread
 from stages.ingest.explain import split_path, why_nothing
-from stages.ingest.sheet import choose_samples, draw_sheet
+from stages.ingest.sheet import choose_samples, draw_sample, draw_sheet
 from tests.ingest.sources import block, card_content, grey, ingest_folder, label_map_card, save, stage_params, write_card, write_case
 
 
@@ -159,7 +159,7 @@ def test_the_sheet_shows_every_label_and_the_sides(tmp_path: Path) -> None:
     samples = [sample for result in results for sample in result.samples]
     chosen = choose_samples(samples)
     assert len(chosen) == 6 and "tiny/7/frontal" in {sample.sample_id for sample in chosen}
-    pixels = np.asarray(draw_sheet(samples)).reshape(-1, 3)
+    pixels = np.asarray(draw_sheet(chosen)).reshape(-1, 3)
     colours = {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
     # Both labels' colours as outlines, and the yellow of R and L.
     assert {(230, 25, 75), (60, 180, 75), (255, 255, 0)} <= colours
@@ -183,3 +183,81 @@ def test_a_sheet_of_pictures_with_unequal_sizes_is_drawn(tmp_path: Path) -> None
     _, results = ingest_folder(tmp_path, card_content())
     sheet = draw_sheet([sample for result in results for sample in result.samples])
     assert sheet.width == 2 * 420
+
+
+def test_the_sheet_draws_outlines_and_leaves_what_lies_in_them(tmp_path: Path) -> None:
+    save(tmp_path / "root/images/a.png", np.full((60, 60), 90, np.uint8))
+    save(tmp_path / "root/masks/a.png", block((20, 30, 40, 50), 60, 60, 1))
+    _, (result,) = ingest_folder(tmp_path, label_map_card())
+    tile = np.asarray(draw_sample(result.samples[0], {"nerve": "#e6194b"}))
+    assert tile.shape == (420, 420, 3)
+    red = (tile == (230, 25, 75)).all(axis=2)
+    assert red[7 * 30, 7 * 20 : 7 * 40].all() and red[7 * 30 : 7 * 50, 7 * 40 - 1].all()
+    assert (tile[7 * 30 + 4 : 7 * 50 - 4, 7 * 20 + 4 : 7 * 40 - 4] == 90).all()
+
+
+def test_the_overlay_shows_an_empty_picture_and_different_cases_and_says_how_many(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for case in "bcdefgh":
+        write_case(workplace / "root", case)
+    save(workplace / "root/images/none.png", grey(seed=5))
+    text = said(workplace, capsys, unmasked_images="keep")
+    assert "overlay: overlay.png shows 6 of 9 pictures, of 6 of 9 cases" in text
+    _, results = ingest_folder(workplace, card_content(unmasked_images="keep"))
+    chosen = choose_samples([sample for result in results for sample in result.samples])
+    assert [len(sample.objects) for sample in chosen] == [3, 3, 3, 3, 3, 0]
+
+
+def test_what_is_lost_stands_in_the_last_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for case in "bcdefghij":
+        write_case(workplace / "root", case)
+    assert "this card is usable\n" in said(workplace, capsys)
+    (workplace / "root/images/b.png").write_text("no picture")
+    (workplace / "root/images/c.png").write_text("no picture")
+    assert "this card is usable, but 2 of 10 pictures are lost: see faults" in said(workplace, capsys)
+    save(workplace / "root/masks/d_heart.png", block((1, 1, 9, 9), 50, 50))
+    assert "but 2 of 10 pictures are lost and 1 of 30 masks is lost: see faults" in said(workplace, capsys)
+
+
+@pytest.mark.parametrize("value", [7, 200])
+def test_a_number_that_the_card_does_not_know_belongs_into_the_card_and_has_no_canonical_guess(
+    workplace: Path, capsys: pytest.CaptureFixture[str], value: int
+) -> None:
+    save(workplace / "root/images/a.png", grey())
+    for path in (workplace / "root/masks").iterdir():
+        path.unlink()
+    save(workplace / "root/masks/a.png", block((1, 1, 9, 9), value=value))
+    card = {name: value for name, value in label_map_card().items() if name in ("reader", "files", "labels", "annotated_labels")}
+    text = said(workplace, capsys, status=1, **card)
+    assert f"label '{value}' is not in the card tiny, which has 1, 2. Add it there" in text
+    assert f"label '{value}' of the source (1 faults): add it to the `sources` of what it marks under `labels`, or to `ignored_sources`" in text
+    assert "labels.yaml" not in text and "nearest" not in text
+
+
+def test_a_hole_that_another_label_fills_is_flagged_with_what_to_write(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(workplace / "root/images/a.png", grey())
+    codes = block((5, 5, 40, 35), value=1)
+    codes[10:20, 10:20] = 2
+    for path in (workplace / "root/masks").iterdir():
+        path.unlink()
+    save(workplace / "root/masks/a.png", codes)
+    card = {name: value for name, value in label_map_card().items() if name in ("reader", "files")}
+
+    def told(whole: list[int]) -> str:
+        labels = {"thyroid lobe": {"sources": whole, "semantic": True}, "thyroid nodule": {"sources": [2], "semantic": True}}
+        return said(workplace, capsys, **card, labels=labels, annotated_labels=list(labels))
+
+    text = told([1])
+    assert "hole_filled_by_other_label: 1 " in text
+    assert "thyroid nodule fills holes of thyroid lobe in 1 pictures: if thyroid nodule lies in thyroid lobe, list its source (2) under both" in text
+    assert "hole_filled_by_other_label" not in told([1, 2])
+
+
+def test_a_picture_in_which_nothing_is_marked_says_which_field_decides(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for case in "bcdefx":
+        write_case(workplace / "root", case)
+    (workplace / "root/t.csv").write_text("image,runs\n" + "".join(f"{case},1 40\n" for case in "abcdef") + "x,\n")
+    spec = {"table": "t.csv", "image": "image", "runs": "runs", "label": None, "order": "columns", "start": 1}
+    labels = {"heart": {"sources": ["mask"], "semantic": False}}
+    card = {"reader": "run_length_csv", "files": {"image": ["images/{case}.png"], "mask": [], "other": []}, "labels": labels}
+    text = said(workplace, capsys, **card, annotated_labels=["heart"], run_lengths=spec)
+    assert "images/x.png: nothing is marked here: `empty_images: keep` if the source annotates completely, else `drop`" in text

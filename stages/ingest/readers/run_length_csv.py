@@ -34,6 +34,7 @@ from stages.ingest.blocks import RunLengths
 from stages.ingest.card import UNNAMED_MASK, Card
 from stages.ingest.cases import Case, Found, sort_files, table_errors
 from stages.ingest.faults import Fault
+from stages.ingest.objects import labels_by_source
 from stages.ingest.pictures import read_picture
 from stages.ingest.readers.base import Reading, Source
 from stages.ingest.readers.pictured import Drawing, Patch, read_drawings
@@ -81,6 +82,11 @@ class RunLengthCsv:
         """Decode the picture and fill its runs."""
         assert isinstance(case, MarkedCase)
         spec = _spec(source.card)
+        known = labels_by_source(source.card)
+        for row in case.records:
+            # An unknown class would be the first fault, although the cell is to say that nothing is marked.
+            if row.source not in known and len(row.runs.split()) < 2:
+                raise _no_run(row, spec)
         shown = read_picture(source.root, case.image, source.card, source.limits.max_pixels)
         return read_drawings(case, source, shown, [Drawing(row.source, spec.table, partial(_draw, row, spec)) for row in case.records])
 
@@ -97,9 +103,16 @@ def _spec(card: Card) -> RunLengths:
     return spec
 
 
+def _no_run(row: Row, spec: RunLengths) -> Fault:
+    cause = f"line {row.line}: cell {row.runs!r} is no run: is it in run_lengths: empty? Put it there where it says that nothing is marked"
+    return Fault("bad_runs", spec.table, cause)
+
+
 def _draw(row: Row, spec: RunLengths, shape: tuple[int, int]) -> Patch:
     """Pixels of a row's runs for an image of ``shape`` (height, width)."""
     words = row.runs.split()
+    if len(words) < 2:
+        raise _no_run(row, spec)
     try:
         numbers = np.array([int(word) for word in words], np.int64)
         if numbers.size % 2:

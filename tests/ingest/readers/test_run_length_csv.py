@@ -112,3 +112,12 @@ def test_a_wrong_order_in_the_card_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "root", "1 3")
     with pytest.raises(ParamError, match="order columns or rows"):
         samples_of(tmp_path, card({"order": "F"}))
+
+
+@pytest.mark.parametrize("cell", ["-1", "", "none"])
+@pytest.mark.parametrize("label", [None, "Class"])
+def test_a_cell_that_is_no_run_asks_whether_it_says_that_nothing_is_marked(tmp_path: Path, cell: str, label: str | None) -> None:
+    save(tmp_path / "root/images/a.png", grey())
+    (tmp_path / "root/train.csv").write_text(f"ImageId,Pixels,Class\na,{cell},\n")
+    (fault, *_) = faults_of(tmp_path, card({"label": label, "empty": ["nothing"]}))
+    assert f"line 2: cell {cell!r} is no run: is it in run_lengths: empty?" in fault.cause
