@@ -244,7 +244,8 @@ def _between_two(first: int, second: int, scene: Scene, t: Thresholds) -> np.nda
     across = np.abs(offsets[:, 0] * line[1] - offsets[:, 1] * line[0]) / length2
     score = between_margin(offsets @ line / length2, across, t)
     inside = pair_margins("inside", scene, t)[:, [first, second]].max(axis=1)
-    score[inside > FALSE] = -np.inf  # what lies in one of them does not lie between them
+    # What lies in one of them does not lie between them.
+    score = np.where(inside >= TRUE, -np.inf, np.where(inside > FALSE, np.minimum(score, 0.0), score))
     score[[first, second]] = -np.inf
     return score
 

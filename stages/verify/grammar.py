@@ -360,6 +360,7 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         # Relations. Two nouns in a row may be one compound: which one is meant cannot be told.
         ("(?:So|[iT])LL", _unread),
         ("oNL", _pool),
+        ("oN(?=,|$)", _silent),
         ("(?:So|[iTRo])[ZzOABCVSNb]+L", _unread),
         ("i?[CG]H?[oi]L", _zone_of_organ),
         ("[?Hh]oL", _part_of),

@@ -60,10 +60,7 @@ def _ranges(claims: list[Claim]) -> list[Claim]:
     counts = [int(claim.number or 0) for claim in claims if claim.kind == "count"]
     if len(counts) != 1 or counts[0] < 2:
         return claims
-    return [
-        Claim("rank", f"{claim.value}-{counts[0]}") if claim.kind == "rank" and re.search(r":-?1$", claim.value) else claim
-        for claim in claims
-    ]
+    return [Claim("rank", f"{claim.value}-{counts[0]}") if claim.kind == "rank" and re.search(r":-?1$", claim.value) else claim for claim in claims]
 
 
 def _resolve_sides(reading: Reading, claims: list[Claim], image_left_is: str | None) -> tuple[str, ...]:

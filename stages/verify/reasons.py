@@ -19,7 +19,7 @@ Reason = Literal[
     # priors
     "implausible_side", "outside_container", "implausible_size",
     # evidence
-    "not_visible", "appearance_contradicted",
+    "not_visible", "appearance_contradicted", "no_mask",
     # judges that ask a model
     "wrong_description", "wrong_box", "judge_unsure", "no_answer", "judges_disagree",
 ]  # fmt: skip

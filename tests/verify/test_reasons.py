@@ -59,7 +59,7 @@ WRONG = [
     ("foreign_modality_word", REJECTED, "the hyperintense aorta", (4,)),
     ("unsupported_finding", REJECTED, "the largest malignant liver lesion", (5,)),
     ("unread_text", UNDECIDED, "the largest spiculated liver lesion", (5,)),
-    ("unread_text", UNDECIDED, "the liver lesion larger than 2 cm", (5,)),
+    ("unread_text", UNDECIDED, "the subcapsular liver lesion", (5,)),
     ("ambiguous_side", UNDECIDED, "the left kidney and the liver lesion on the left", (5,)),
     ("claim_false", REJECTED, "the spleen", (5,)),
     ("claim_false", REJECTED, "the largest liver lesion on the right side of the image", (5,)),
@@ -204,7 +204,7 @@ def test_the_list_of_reasons_is_closed_and_each_has_a_wrong_sample() -> None:
     assert tuple(typing.get_args(Reason)) == REASONS
     elsewhere = {
         "too_short", "claims_mismatch", "bad_claims", "orientation_unknown", "duplicate_text", "near_duplicate", "box_mismatch",
-        "implausible_side", "outside_container", "implausible_size", "not_visible", "appearance_contradicted",
+        "implausible_side", "outside_container", "implausible_size", "not_visible", "appearance_contradicted", "no_mask",
         "wrong_description", "wrong_box", "judge_unsure", "no_answer", "judges_disagree",
     }  # fmt: skip
     assert {case[0] for case in WRONG} | {case[0] for case in NONE} | elsewhere == set(REASONS)
