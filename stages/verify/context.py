@@ -14,6 +14,7 @@ from stages.core.records import Anchor, Query, Sample
 from stages.knowledge.labels import members
 from stages.knowledge.labels import label
 from stages.knowledge.words import thresholds
+from stages.verify.norms import NO_NORMS, Norms
 from stages.verify.parser import Parsed, parse
 from stages.verify.picture import Picture, picture_of
 from stages.verify.visibility import Visibility
@@ -24,7 +25,7 @@ class Context:
     """One image under verification.
 
     ``texts``: first query of each normalised text; the cascade fills it in the order of the queries' ids.
-    ``visibilities``: what the image judge saw, by anchor id; measured where it is missing.
+    ``visibilities``: what the image judge saw, by anchor id; measured where it is missing, by ``norms``.
     """
 
     sample: Sample
@@ -32,6 +33,7 @@ class Context:
     params: VerifyParams
     texts: dict[str, Query] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
+    norms: Norms = NO_NORMS
     visibilities: dict[str, Visibility] = field(default_factory=dict)
 
     @functools.cached_property

@@ -11,7 +11,8 @@ from stages.core.records import Anchor, Query, Sample
 from stages.core.shards import iter_table, read_table
 from stages.core.stage import worker_count
 from stages.verify.cascade import SampleJob
-from stages.verify.norms import Norms, norms_of, sightings
+from stages.verify.norms import Norms
+from stages.verify.trials import norms_of, sightings
 
 Pair = tuple[Sample, list[Anchor]]
 

@@ -14,32 +14,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from random import Random
 
 import numpy as np
 
-from stages.core.parallel import ordered_map
-from stages.core.params import VerifyParams
-from stages.core.records import Anchor, Sample
 from stages.core.stage import seed_for
-from stages.verify import elsewhere
-from stages.verify.context import Context
-from stages.verify.picture import Picture
-from stages.verify.visibility import N_MEASURES, Visibility, diameter_px, scaled, visibility
+from stages.verify.place import N_GRADIENTS
+from stages.verify.visibility import N_MEASURES, Visibility
 
 FOLDS = 8
-OBJECTS_PER_LABEL = 72
-OBJECTS_PER_IMAGE = 4
 LEAST_OBJECTS = 8
 THERE, ELSEWHERE, REMOVED = "there", "elsewhere", "removed"
-_NEAR, _FAR, _BESIDE = (0.6, 2.5), (0.85, 1.6), (0.4, 1.2)
-_FACTORS = ((0.4, 0.6), (1.6, 2.2))
-_RIDGE = 0.3
-_STEEPNESS = 3.5
-_DIAMETER_PX = 80.0
+# Blocks of traits: measures of object and ring, gradients of the nearer and of the wider surroundings.
+_ALL = (slice(0, N_MEASURES), slice(N_MEASURES, N_MEASURES + N_GRADIENTS // 2), slice(N_MEASURES + N_GRADIENTS // 2, None))
+_WIDTH, _RIDGE = 0.5, 0.3
+# Score to visibility: a logistic curve, 0.5 where both sides are equally likely. What was removed leaves less of a trace
+# than a wrong place shows: a doubt about presence counts a little more.
+_STEEPNESS, _DOUBT = 3.5, 0.13
 
 
 @dataclass(frozen=True)
@@ -56,6 +48,7 @@ class Trial:
 class Classifier:
     """Kernel ridge regression of +1 (there) and -1 with a Gaussian kernel over standardised, equally weighted blocks."""
 
+    used: np.ndarray
     middle: np.ndarray
     weight: np.ndarray
     rows: np.ndarray
@@ -63,7 +56,7 @@ class Classifier:
 
     def score(self, traits: np.ndarray) -> np.ndarray:
         """Score of each row of traits (n, d), about -1 to 1."""
-        return _kernel(_scaled(traits, self.middle, self.weight), self.rows) @ self.dual
+        return _kernel((traits[:, self.used] - self.middle) * self.weight, self.rows) @ self.dual
 
 
 @dataclass(frozen=True)
@@ -72,170 +65,70 @@ class Norms:
 
     folds: dict[str, int]
     models: dict[tuple[str, int], tuple[Classifier, Classifier]]
-    limits: dict[str, float]
 
     def judged(self, seen: Visibility, label: str, patient_id: str) -> Visibility:
-        """The measurement with the score and the limit of its class, where the class has norms."""
+        """The measurement with the score that the norms of its class give it, where the class has norms."""
         models = self.models.get((label, self.folds.get(patient_id, 0)))
         if models is None or seen.traits is None:
             return dataclasses.replace(seen, traits=None)
         score = float(_visible(models, seen.traits[None])[0])
-        return dataclasses.replace(seen, score=score, limit=self.limits[label], traits=None)
+        return dataclasses.replace(seen, score=score, traits=None)
+
+    def of(self, patient_id: str) -> Norms:
+        """The part that judges one patient, to hand to a worker."""
+        fold = self.folds.get(patient_id, 0)
+        return Norms({patient_id: fold}, {key: model for key, model in self.models.items() if key[1] == fold})
 
 
-NO_NORMS = Norms({}, {}, {})
+NO_NORMS = Norms({}, {})
 
 
-def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> Norms:
-    """Norms of one dataset from a seeded choice of its objects."""
-    jobs = _jobs(pairs, seed)
-    found = ordered_map(partial(trials_of, params=params, seed=seed), jobs, workers, "what classes look like")
+def fit_norms(trials: Iterable[Trial], patients: set[str], seed: int) -> Norms:
+    """Norms of one dataset from its trials; a class that too few patients of some fold's others show has none."""
     by_label: dict[str, list[Trial]] = defaultdict(list)
-    for trials in found:
-        for trial in trials:
-            by_label[trial.label].append(trial)
-    folds = _folds({sample.patient_id for sample, _ in pairs}, seed)
+    for trial in trials:
+        by_label[trial.label].append(trial)
+    folds = deal(patients, seed)
     models: dict[tuple[str, int], tuple[Classifier, Classifier]] = {}
-    limits: dict[str, float] = {}
-    for label, trials in sorted(by_label.items()):
-        fitted = {fold: model for fold in range(FOLDS) if (model := _fit(trials, fold, folds)) is not None}
-        if len(fitted) == FOLDS:
-            models.update({(label, fold): model for fold, model in fitted.items()})
-            limits[label] = _limit(trials, fitted, folds)
-    return Norms(folds, models, limits)
+    for label, own in sorted(by_label.items()):
+        for fold in range(FOLDS):
+            model = _fit([trial for trial in own if folds[trial.patient_id] != fold])
+            if model is not None:
+                models[label, fold] = model
+    return Norms(folds, models)
 
 
-def sightings(
-    pairs: Sequence[tuple[Sample, list[Anchor]]], targets: set[str], norms: Norms, params: VerifyParams, workers: int
-) -> dict[str, dict[str, Visibility]]:
-    """What is seen of the target anchors, by sample id and anchor id; nothing for a picture that cannot be read."""
-    look = partial(_look, targets=targets, params=params)
-    seen: dict[str, dict[str, Visibility]] = {}
-    for (sample, anchors), found in zip(pairs, ordered_map(look, pairs, workers, "looking at the targets"), strict=True):
-        labels = {anchor.anchor_id: anchor.label for anchor in anchors}
-        seen[sample.sample_id] = {each: norms.judged(sight, labels[each], sample.patient_id) for each, sight in found.items()}
-    return seen
-
-
-def _look(pair: tuple[Sample, list[Anchor]], targets: set[str], params: VerifyParams) -> dict[str, Visibility]:
-    context = Context(*pair, params)
-    chosen = [anchor for anchor in context.anchors if anchor.anchor_id in targets]
-    if not chosen or context.fault is not None:
-        return {}
-    masks = {anchor.anchor_id: context.masks[anchor.anchor_id] for anchor in chosen}
-    return {
-        anchor.anchor_id: visibility(context.picture, masks[anchor.anchor_id], context.siblings(anchor) | masks[anchor.anchor_id], True)
-        for anchor in chosen
-    }
-
-
-def _folds(patients: set[str], seed: int) -> dict[str, int]:
+def deal(patients: set[str], seed: int) -> dict[str, int]:
+    """The fold of each patient: dealt out in a seeded order."""
     ordered = sorted(patients, key=lambda patient: seed_for(seed, "verify", "fold", patient))
     return {patient: place % FOLDS for place, patient in enumerate(ordered)}
 
 
-def _jobs(pairs: Sequence[tuple[Sample, list[Anchor]]], seed: int) -> list[tuple[Sample, list[Anchor], list[str]]]:
-    """Images with the anchors to look at: at most ``OBJECTS_PER_IMAGE`` and ``OBJECTS_PER_LABEL`` of a label."""
-    left: dict[str, int] = defaultdict(lambda: OBJECTS_PER_LABEL)
-    jobs = []
-    for sample, anchors in sorted(pairs, key=lambda pair: seed_for(seed, "verify", pair[0].sample_id)):
-        here: dict[str, list[str]] = defaultdict(list)
-        for anchor in sorted(anchors, key=lambda anchor: seed_for(seed, "verify", anchor.anchor_id)):
-            if not anchor.crowd and left[anchor.label] > 0 and len(here[anchor.label]) < OBJECTS_PER_IMAGE:
-                left[anchor.label] -= 1
-                here[anchor.label].append(anchor.anchor_id)
-        if here:
-            jobs.append((sample, anchors, [anchor_id for ids in here.values() for anchor_id in ids]))
-    return jobs
-
-
-def trials_of(job: tuple[Sample, list[Anchor], list[str]], params: VerifyParams, seed: int) -> list[Trial]:
-    """Trials of some anchors of an image; none for a picture that cannot be read (an error of its queries)."""
-    sample, anchors, chosen = job
-    context = Context(sample, anchors, params)
-    if context.fault is not None:
-        return []
-    found = []
-    for anchor_id in chosen:
-        anchor = context.by_id[anchor_id]
-        spot = _spot(anchor, context)
-        for kind, picture, mask in _placements(spot, Random(seed_for(seed, "verify", "trial", anchor_id))):
-            seen = visibility(picture, mask, spot.siblings | mask, with_traits=True)
-            if seen.traits is not None:
-                found.append(Trial(anchor.label, sample.patient_id, kind, seen.traits))
-    return found
-
-
-@dataclass(frozen=True)
-class Spot:
-    """One object with its picture at a scale at which it is no larger than ``_DIAMETER_PX``, so that trials cost little.
-
-    ``siblings``: union of the masks of the other objects of the label; ``kin``: of all that look alike, with their boxes.
-    """
-
-    picture: Picture
-    mask: np.ndarray
-    siblings: np.ndarray
-    kin: np.ndarray
-    kin_boxes: list[list[float]]
-
-
-def _spot(anchor: Anchor, context: Context) -> Spot:
-    mask, siblings = context.masks[anchor.anchor_id], context.siblings(anchor)
-    kin, boxes = context.kin_of(anchor)
-    picture, scale = context.picture, min(1.0, _DIAMETER_PX / diameter_px(mask))
-    small = scaled(mask, scale)
-    if scale == 1 or not small.any():
-        return Spot(picture, mask, siblings, kin, boxes)
-    x, y = small.shape[1] / mask.shape[1], small.shape[0] / mask.shape[0]
-    boxes = [[box[0] * x, box[1] * y, box[2] * x, box[3] * y] for box in boxes]
-    return Spot(picture.scaled(scale), small, scaled(siblings, scale), scaled(kin, scale), boxes)
-
-
-def _placements(spot: Spot, rng: Random) -> Iterator[tuple[str, Picture, np.ndarray]]:
-    """(kind, picture, mask): the object as it is, its mask elsewhere and at another size, the picture without it."""
-    picture, mask = spot.picture, spot.mask
-    yield THERE, picture, mask
-    off = partial(elsewhere.is_off, kin=spot.kin, kin_boxes=spot.kin_boxes)
-    masks = [elsewhere.shifted(mask, lengths, rng, off) for lengths in (_NEAR, _FAR, _BESIDE)]
-    masks.append(elsewhere.anywhere(mask, rng, off))
-    masks += [elsewhere.resized(mask, rng.uniform(*factors)) for factors in _FACTORS]
-    yield from ((ELSEWHERE, picture, other) for other in masks if other is not None)
-    source = elsewhere.shifted(mask, _BESIDE, rng, lambda found: not (found & spot.kin).any())
-    yield REMOVED, elsewhere.smoothed_over(picture, mask, rng), mask
-    if source is not None:
-        yield REMOVED, elsewhere.covered_by_neighbourhood(picture, mask, source), mask
-
-
-def _fit(trials: Sequence[Trial], fold: int, folds: dict[str, int]) -> tuple[Classifier, Classifier] | None:
-    """Classifiers of one class without the patients of a fold; None when too few objects are left."""
-    others = [trial for trial in trials if folds[trial.patient_id] != fold]
+def _fit(others: Sequence[Trial]) -> tuple[Classifier, Classifier] | None:
+    """Classifiers of one class from other patients' trials; None when these are too few."""
     there = [trial for trial in others if trial.kind == THERE]
     absent = [[trial for trial in others if trial.kind == kind] for kind in (ELSEWHERE, REMOVED)]
     if len(there) < LEAST_OBJECTS or min(map(len, absent)) < LEAST_OBJECTS:
         return None
-    place, presence = (_classifier(there, against, whole) for against, whole in zip(absent, (True, False), strict=True))
+    place, presence = (_classifier(there, against, blocks) for against, blocks in zip(absent, (_ALL, _ALL[:1]), strict=True))
     return place, presence
 
 
-def _classifier(there: Sequence[Trial], against: Sequence[Trial], whole: bool) -> Classifier:
-    """Fit on the measures and, with ``whole``, on the gradients of the place too; both sides weigh the same."""
-    traits = np.stack([trial.traits for trial in [*there, *against]]).astype(np.float64)
+def _classifier(there: Sequence[Trial], against: Sequence[Trial], blocks: Sequence[slice]) -> Classifier:
+    """Fit on some blocks of the traits; the blocks weigh the same, and so do both sides."""
+    used = np.concatenate([np.arange(N_MEASURES + N_GRADIENTS)[block] for block in blocks])
+    traits = np.stack([trial.traits for trial in [*there, *against]]).astype(np.float64)[:, used]
     truth = np.r_[np.ones(len(there)), -np.ones(len(against))]
-    spread = np.maximum(traits.std(axis=0), 1e-3)
-    middle, weight = traits.mean(axis=0), 1 / spread
-    weight[N_MEASURES:] = 1.0 if whole else 0.0
-    for block in (slice(0, N_MEASURES), slice(N_MEASURES, None)):
-        typical = np.median(_distances(*[_scaled(traits, middle, weight)[:, block]] * 2))
-        weight[block] /= np.sqrt(max(typical, 1e-9) * (2 if whole else 1))
-    rows = _scaled(traits, middle, weight)
+    middle = traits.mean(axis=0)
+    weight = np.where(used < N_MEASURES, 1 / np.maximum(traits.std(axis=0), 1e-3), 1.0)
+    for block in blocks:
+        own = np.isin(used, np.arange(N_MEASURES + N_GRADIENTS)[block])
+        part = (traits[:, own] - middle[own]) * weight[own]
+        weight[own] /= np.sqrt(max(float(np.median(_distances(part, part))), 1e-9) * len(blocks))
+    rows = (traits - middle) * weight
     share = np.where(truth > 0, 0.5 / len(there), 0.5 / len(against)) * len(truth)
     dual = np.linalg.solve(_kernel(rows, rows) + _RIDGE * np.diag(1 / share), truth)
-    return Classifier(middle, weight, rows.astype(np.float32), dual.astype(np.float32))
-
-
-def _scaled(traits: np.ndarray, middle: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    return (traits - middle) * weight
+    return Classifier(used, middle, weight, rows.astype(np.float32), dual)
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -244,14 +137,10 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.exp(-_distances(a, b))
+    return np.exp(-_WIDTH * _distances(a, b))
 
 
 def _visible(models: tuple[Classifier, Classifier], traits: np.ndarray) -> np.ndarray:
     """The lesser score of the two as a visibility in (0, 1)."""
-    least = np.minimum(*(model.score(traits) for model in models))
-    return 1 / (1 + np.exp(-_STEEPNESS * least))
-
-
-def _limit(trials: Sequence[Trial], fitted: dict[int, tuple[Classifier, Classifier]], folds: dict[str, int]) -> float:
-    return 0.15
+    place, presence = (model.score(traits) for model in models)
+    return 1 / (1 + np.exp(-_STEEPNESS * np.minimum(place, presence - _DOUBT)))

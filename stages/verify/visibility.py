@@ -42,14 +42,13 @@ N_MEASURES = 25
 class Visibility:
     """Score in [0, 1] and the measurements behind it; ``contrast_grey`` is mean inside minus mean of the ring.
 
-    ``limit``: least score of the object's class. ``traits``: array (n,) of float32, None where nothing can be measured.
+    ``traits``: array (n,) of float32, None where nothing can be measured.
     """
 
     score: float
     ring_difference: float
     edge_z: float
     contrast_grey: float | None
-    limit: float = 0.0
     traits: np.ndarray | None = None
 
 

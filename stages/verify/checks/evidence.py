@@ -11,12 +11,12 @@ CHECK = "evidence"
 
 
 def check_evidence(query: Query, context: Context) -> Verdict:
-    """Every target stands out enough (``limit``), and appearance claims hold when measured anew."""
+    """Every target is visible enough (``verify.min_visibility``), and appearance claims hold when measured anew."""
     targets = context.targets(query)
     if not targets:
         return passed(query, CHECK, evidence="no target to look at")
     found = {anchor.anchor_id: judged(anchor, context) for anchor in targets}
-    margins = {anchor.anchor_id: found[anchor.anchor_id].score - limit(found[anchor.anchor_id], context) for anchor in targets}
+    margins = {anchor.anchor_id: found[anchor.anchor_id].score - context.params.min_visibility for anchor in targets}
     faintest = min(margins, key=lambda anchor_id: (margins[anchor_id], anchor_id))
     seen, margin = found[faintest], margins[faintest]
     measured = (
@@ -31,16 +31,12 @@ def check_evidence(query: Query, context: Context) -> Verdict:
     return passed(query, CHECK, margin, measured)
 
 
-def limit(seen: Visibility, context: Context) -> float:
-    """Least visibility: that of the object's class, else ``verify.min_visibility``."""
-    return seen.limit or context.params.min_visibility
-
-
 def judged(anchor: Anchor, context: Context) -> Visibility:
-    """Visibility of an anchor, measured once per image."""
+    """Visibility of an anchor by the norms of its class, where there are any; measured once per image."""
     if anchor.anchor_id not in context.visibilities:
         mask = context.masks[anchor.anchor_id]
-        context.visibilities[anchor.anchor_id] = visibility(context.picture, mask, context.siblings(anchor) | mask)
+        seen = visibility(context.picture, mask, context.siblings(anchor) | mask, with_traits=bool(context.norms.models))
+        context.visibilities[anchor.anchor_id] = context.norms.judged(seen, anchor.label, context.sample.patient_id)
     return context.visibilities[anchor.anchor_id]
 
 
