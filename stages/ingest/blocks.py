@@ -50,17 +50,18 @@ class CropTable:
 
 @dataclass(frozen=True)
 class ImageTable:
-    """A CSV table with one row per image: columns of the image (path or file name), the patient, the licence (or null).
+    """A CSV table with one row per image. ``image`` is the column that names it: its path, the end of its path, or its name.
 
-    ``split`` is the column of the official split, ``pixel_mm`` that of the pixel size (square pixels, in mm). With
+    ``patient`` and ``licence`` are columns or null, and may be left out (then the pattern's ``{patient}`` and the card's
+    licence count). ``split`` is the column of the official split, ``pixel_mm`` that of the pixel size (square pixels, in mm). With
     ``by: case`` (instead of file) the image column holds the ``{case}`` of the image's path. ``delimiter`` separates the
     columns.
     """
 
     table: str
     image: str
-    patient: str | None
-    licence: str | None
+    patient: str | None = None
+    licence: str | None = None
     split: str | None = None
     pixel_mm: str | None = None
     by: str = "file"

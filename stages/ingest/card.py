@@ -244,14 +244,17 @@ def _check_numbers(card: Card, where: str) -> None:
 
 
 def _check_split(card: Card, where: str) -> None:
+    in_paths = any("{split" in pattern or "(?P<split>" in pattern for pattern in card.files.image)
     if card.official_split is None:
+        expected = "the values of {split} under train, val or test, since files:image has that part (call it otherwise where it is no split)"
+        _expect(not in_paths, f"{where}:official_split", expected, None)
         return
     unknown = sorted(set(card.official_split) - set(SPLITS))
     _expect(not unknown, f"{where}:official_split", f"keys among {', '.join(SPLITS)}", unknown)
     values = [value for group in card.official_split.values() for value in group]
     twice = sorted({value for value in values if values.count(value) > 1})
     _expect(not twice, f"{where}:official_split", "each value under one split", twice)
-    stated = any("{split" in pattern or "(?P<split>" in pattern for pattern in card.files.image) or (card.image_table is not None and card.image_table.split)
+    stated = in_paths or (card.image_table is not None and card.image_table.split)
     _expect(bool(stated), f"{where}:official_split", "a {split} part in a pattern of files:image, or the column image_table:split", None)
 
 

@@ -199,12 +199,9 @@ def make_case(card: Card, path: str, parts: dict[str, str], masks: list[MaskFile
     """A case from the parts of its image's path; patient, licence and pixel size from the card's image table where it has one.
 
     Raises:
-        Fault: the image table has no row for this image, so that its patient is unknown, or its pixel size is no number.
+        Fault: the image table has no row for this image, or states a pixel size that is no number.
     """
     row = row_of(card.image_table, table, path, parts["case"]) if card.image_table else {}
-    if card.image_table and not row:
-        cause = f"{card.image_table.table} has no whole row for this image, so its patient is unknown: add or mend the row, or take the image out"
-        raise Fault("not_in_table", path, cause)
     patient = (row.get(card.image_table.patient or "") if card.image_table else None) or parts.get("patient") or parts["case"]
     licence = (row.get(card.image_table.licence or "") if card.image_table else None) or card.licence or UNKNOWN_LICENCE
     view = safe_id(parts.get("view") or parts.get("slice") or card.view)

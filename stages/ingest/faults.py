@@ -11,7 +11,7 @@ KINDS = {
     "image_without_mask": "no mask goes with the image: add it, mend the mask pattern, or set `unmasked_images`",
     "mask_without_image": "no image goes with the mask: add it, or mend the image pattern",
     "duplicate_id": "two images have one case and view: let {case} or {view} tell them apart; {case:[^/]+/[^/]+} takes the folder into the id",
-    "not_in_table": "the image table has no row for the image: add the row",
+    "not_in_table": "the image table has no row for the image, or one that fits several: mend the table, or the column that the card names",
     "bad_table_row": "a row of a table cannot be read: mend the line that is named",
     "unknown_split": "the image's split is not under `official_split`: add it there",
     "unsafe_path": "a path or a link leads outside the folder: copy the file into it",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from stages.core.params import ParamError
 from stages.ingest.blocks import ImageTable
@@ -14,6 +15,8 @@ from stages.ingest.patterns import leaves_root
 
 # The longest cell of a table, in characters; run lengths of one large mask pass the csv module's own 131,072.
 _MAX_CELL = 1 << 26
+# The ending of a file name; ".nii.gz" is one.
+_ENDING = re.compile(r"(\.nii)?\.[^./]+$")
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,47 @@ class Table:
     faults: list[Fault]
 
 
-def read_image_table(spec: ImageTable, root: Path) -> dict[str, dict[str, str]]:
+class ImageRows(dict[str, dict[str, str]]):
+    """Rows of an image table by what its image column says; ``taken`` remembers the image that each was found for."""
+
+    def __init__(self, rows: dict[str, dict[str, str]]) -> None:
+        super().__init__(rows)
+        self.taken: dict[str, str] = {}
+
+
+def read_image_table(spec: ImageTable, root: Path) -> ImageRows:
     """Rows of the card's image table by what its image column says, which ``row_of`` looks up.
 
     A row that is broken is left out, so that its image becomes an error that says so.
     """
     columns = [column for column in (spec.image, spec.patient, spec.licence, spec.split, spec.pixel_mm) if column]
-    return {row[spec.image]: row for _, row in read_rows(root, spec.table, columns, spec.delimiter).rows}
+    return ImageRows({row[spec.image].strip(): row for _, row in read_rows(root, spec.table, columns, spec.delimiter).rows})
 
 
 def row_of(spec: ImageTable, rows: dict[str, dict[str, str]], path: str, case: str) -> dict[str, str]:
-    """The row of an image; empty where there is none.
+    """The row of an image.
 
-    Matched by its path below the root, its name, or its name without the ending; with ``by: case`` by its ``{case}``.
+    Matched by the path below the root, then by ever shorter ends of it, then by the same without the ending; with
+    ``by: case`` by the ``{case}``. An end of a path stands for one image only.
+
+    Raises:
+        Fault: there is no such row, or it fits another image too.
     """
-    if spec.by == "case":
-        return rows.get(case) or {}
-    return rows.get(path) or rows.get(PurePosixPath(path).name) or rows.get(PurePosixPath(path).stem) or {}
+    wanted = [case] if spec.by == "case" else [*_ends(path), *_ends(_ENDING.sub("", path))]
+    key = next((name for name in wanted if rows.get(name)), None)
+    if key is None:
+        example = f"it holds such as {next(iter(rows))!r}" if rows else "it holds no whole row"
+        looked = f"looked for {' or '.join(map(repr, wanted))} in its column {spec.image!r}; {example}"
+        raise Fault("not_in_table", path, f"{spec.table} has no row for this image: {looked}. Add the row, name another column, or take the image out")
+    if spec.by == "file" and isinstance(rows, ImageRows) and (other := rows.taken.setdefault(key, path)) != path:
+        raise Fault("not_in_table", path, f"the row {key!r} of {spec.table} fits {other} too: the table needs more of the path to tell them apart")
+    return rows[key]
+
+
+def _ends(path: str) -> list[str]:
+    """The path and its ends, the longest first: a/b/c, b/c, c."""
+    pieces = path.split("/")
+    return ["/".join(pieces[start:]) for start in range(len(pieces))]
 
 
 def read_rows(root: Path, table: str, columns: Iterable[str], delimiter: str = ",") -> Table:

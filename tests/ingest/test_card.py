@@ -110,6 +110,7 @@ def test_an_intensity_rule_that_makes_no_sense_is_refused(tmp_path: Path, intens
 def test_an_official_split_needs_a_place_where_it_is_stated_and_known_names(tmp_path: Path) -> None:
     refused(tmp_path, "official_split: expected a {split} part", official_split={"train": ["tr"]})
     files = dict(card_content()["files"], image=["{split}/{case}.png"])
+    refused(tmp_path, "official_split: expected the values of {split} under train, val or test", files=files)
     refused(tmp_path, "official_split: expected keys among train, val, test", official_split={"testing": ["te"]}, files=files)
     refused(tmp_path, "each value under one split", official_split={"train": ["a"], "test": ["a"]}, files=files)
     assert make_card(tmp_path, card_content(official_split={"train": ["tr"]}, files=files)).official_split == {"train": ["tr"]}

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from stages.core.params import ParamError
+from stages.ingest.blocks import ImageTable
 from stages.ingest.cases import safe_id, tie_by_name
+from stages.ingest.tables import read_image_table, row_of
 from tests.ingest.sources import card_content, grey, make_card, save, write_case
 
 
@@ -40,7 +42,7 @@ def test_ids_keep_no_character_that_separates_ids() -> None:
     assert safe_id("a b/c#d~e") == "a-b-c-d-e"
 
 
-def test_an_image_that_its_table_does_not_know_is_an_error_because_its_patient_is_unknown(tmp_path: Path) -> None:
+def test_an_image_that_its_table_does_not_know_is_an_error_that_says_what_was_looked_for(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for case in "abc":
         write_case(root, case)
@@ -49,6 +51,42 @@ def test_an_image_that_its_table_does_not_know_is_an_error_because_its_patient_i
     found = tie_by_name(make_card(tmp_path, card_content(image_table=table)), root)
     assert [(case.case_id, case.patient) for case in found.cases] == [("a", "p7"), ("b", "p7")]
     assert [(error.kind, error.file) for error in found.errors] == [("not_in_table", "images/c.png")]
+    assert found.errors[0].cause == (
+        "subjects.csv has no row for this image: looked for 'images/c.png' or 'c.png' or 'images/c' or 'c' in its column 'image'; "
+        "it holds such as 'images/a.png'. Add the row, name another column, or take the image out"
+    )
+
+
+@pytest.mark.parametrize("ending", [".png", ""])
+def test_the_end_of_a_path_is_enough_in_a_table(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "root"
+    for patient in ("p1", "p2"):
+        save(root / f"scans/{patient}/f.png", grey())
+        save(root / f"labels/{patient}/f.png", grey())
+    (root / "t.csv").write_text(f"file,mm\np1/f{ending},0.5\np2/f{ending},0.7\n")
+    files = {"image": ["scans/{case}/{view}.png"], "mask": ["labels/{case}/{view}.png"], "other": ["t.csv"]}
+    table = {"table": "t.csv", "image": "file", "pixel_mm": "mm"}
+    found = tie_by_name(make_card(tmp_path, card_content(files=files, image_table=table)), root)
+    assert [(case.case_id, case.patient, case.spacing_mm) for case in found.cases] == [("p1", "p1", [0.5, 0.5]), ("p2", "p2", [0.7, 0.7])]
+    assert found.errors == []
+
+
+def test_a_row_that_fits_two_images_is_an_error_for_the_second(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for patient in ("p1", "p2"):
+        save(root / f"scans/{patient}/f.png", grey())
+        save(root / f"labels/{patient}/f.png", grey())
+    (root / "t.csv").write_text("file,mm\nf.png,0.5\n")
+    files = {"image": ["scans/{case}/{view}.png"], "mask": ["labels/{case}/{view}.png"], "other": ["t.csv"]}
+    found = tie_by_name(make_card(tmp_path, card_content(files=files, image_table={"table": "t.csv", "image": "file"})), root)
+    assert [(error.kind, error.file) for error in found.errors] == [("not_in_table", "scans/p2/f.png")]
+    assert "the row 'f.png' of t.csv fits scans/p1/f.png too" in found.errors[0].cause
+
+
+def test_a_volume_may_stand_in_a_table_without_its_double_ending(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,who\nct/a,p\n")
+    spec = ImageTable("t.csv", "id", "who")
+    assert row_of(spec, read_image_table(spec, tmp_path), "x/ct/a.nii.gz", "a")["who"] == "p"
 
 
 def test_a_table_may_name_cases_and_separate_its_columns_by_another_sign(tmp_path: Path) -> None:

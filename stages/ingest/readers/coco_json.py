@@ -11,6 +11,7 @@ category names:
       other: []
     labels: {polyp: {sources: [Polyp, polyp], semantic: false}}
     ignored_sources: [objects]
+    official_split: {train: [train], val: [valid]}
     empty_images: keep         # images that the file lists without an annotation
     unmasked_images: fault     # images that no file lists
 

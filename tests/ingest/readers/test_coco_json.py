@@ -71,14 +71,14 @@ def test_files_of_several_folders_with_one_name_are_told_apart_by_their_parts(tm
     for split, box in (("train", (0, 0, 8, 8)), ("val", (20, 20, 40, 30))):
         (root / split).mkdir(parents=True)
         write(root / split, [annotation([[box[0], box[1], box[2], box[1], box[2], box[3], box[0], box[3]]])], name="coco.json")
-    files = {"image": ["{split:train|val}/images/{case}.png"], "mask": ["{split:train|val}/coco.json"], "other": []}
+    files = {"image": ["{part:train|val}/images/{case}.png"], "mask": ["{part:train|val}/coco.json"], "other": []}
     found = {}
     for view in ("train", "val"):
-        only = files | {"image": [f"{{split:{view}}}/images/{{case}}.png"], "mask": [f"{{split:{view}}}/coco.json"], "other": ["*/*.json", "*/images/*.png"]}
+        only = files | {"image": [f"{{part:{view}}}/images/{{case}}.png"], "mask": [f"{{part:{view}}}/coco.json"], "other": ["*/*.json", "*/images/*.png"]}
         (sample,) = samples_of(tmp_path, card(files=only))
         found[view] = boxes_of(sample)["polyp", 0]
     assert found == {"train": [0, 0, 8, 8], "val": [20, 20, 40, 30]}
-    files["image"] = ["{split:train|val}/images/{case:[a-z]}{view:[.]}png"]
+    files["image"] = ["{part:train|val}/images/{case:[a-z]}{view:[.]}png"]
     assert [fault.kind for fault in faults_of(tmp_path, card(files=files))] == ["duplicate_id"]
 
 
