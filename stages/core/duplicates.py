@@ -1,14 +1,21 @@
 """Pictures that are the same, or nearly so, under different patients.
 
 A perceptual hash alone collides on pictures of little detail (two CT phantoms look alike to 64 bits), so a pair
-that it proposes is confirmed by the rank correlation of thumbnails (Spearman's, so that another window, gamma or
-contrast does not matter). Measured on radiographs, ultrasound, endoscopy and dermoscopy: of 264 copies that were
-recompressed (JPEG 50), halved or regraded (gamma 1.3, contrast x 1.2) 96% correlate above 0.995; 88% differ in at
-most 2 bits, all but one in at most 6. Unlike pictures within 10 bits reach 0.91. Crops are beyond this check.
+that it proposes is confirmed on thumbnails of 64 x 64: by the correlation of their grey levels (the noise of a dark ground
+then does not matter), or of their ranks (another window, gamma or contrast then does not matter), whichever is greater.
+
+Measured on nine public sets of radiographs, CT and MR slices, ultrasound, endoscopy, dermoscopy and microscopy, with 465
+copies (JPEG 50; half the size; half the size and JPEG 75; gamma 1.3; contrast x 1.2): 97% differ in at most 4 bits, all but
+four in at most 6. 90% correlate enough (0.99 by levels or 0.995 by ranks). 89% are found with a distance of 4 bits (81% with
+2, 90% with 6; by ranks alone 58% to 65%).
+Lost are mainly halved crops of 35 pixels and dark pictures whose contrast was cut off at black. Between patients, no pair
+within 10 bits correlates above 0.93, but for one that is equal in every pixel; among 1500 phantoms none above 0.97.
+Neighbouring slices of one patient reach 0.987. Crops are beyond this check.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,15 +26,18 @@ import numpy as np
 from stages.core.stage import StageError
 
 THUMBNAIL_PX = 64
-LEAST_CORRELATION = 0.995
+# Pictures are the same above either: pictures of one simple structure with other details reach 0.984 and 0.991.
+LEAST_LEVELS, LEAST_RANKS = 0.99, 0.995
 _BLOCK = 1024
+# Thumbnails whose centred values are kept between pairs: 16 kB each.
+_KEPT = 4096
 
 
 @dataclass(frozen=True)
 class Fingerprint:
     """What is compared of one picture: SHA-256 of size and pixels, 64-bit perceptual hash, and a thumbnail.
 
-    ``thumbnail`` is float32 (4096,): ranks of the grey levels, of zero mean and unit length; zeros for a picture of one level.
+    ``thumbnail`` is uint8 (64, 64) grey, or empty where only hashes are compared.
     """
 
     sample_id: str
@@ -59,7 +69,7 @@ def fingerprint(item: tuple[str, bytes]) -> Fingerprint:
         raise StageError(f"{sample_id}: its picture in data/samples cannot be decoded; run the ingest stage again (`dvc repro ingest`)")
     exact = hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
     small = _thumbnail(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY))
-    return Fingerprint(sample_id, exact, _hash_of(small), _centred_ranks(small))
+    return Fingerprint(sample_id, exact, _hash_of(small), small)
 
 
 def perceptual_hash(pixels: np.ndarray) -> int:
@@ -83,14 +93,40 @@ def _hash_of(thumbnail: np.ndarray) -> int:
     return int("".join("1" if bit else "0" for bit in imagehash.phash(Image.fromarray(thumbnail)).hash.ravel()), 2)
 
 
-def _centred_ranks(grey: np.ndarray) -> np.ndarray:
-    """Ranks of the values (equal ones share their mean rank), of zero mean and unit length: a dot product is Spearman's rho."""
+def likeness(a: Fingerprint, b: Fingerprint) -> float:
+    """Correlation of two thumbnails, -1 to 1: Pearson's of the grey levels or Spearman's, the greater one; 0 for a picture of one level."""
+    return max(_correlations(a, b))
+
+
+def same_picture(a: Fingerprint, b: Fingerprint) -> bool:
+    """Whether the thumbnails are those of one picture, by grey levels or by ranks."""
+    levels, ranks = _correlations(a, b)
+    return levels > LEAST_LEVELS or ranks > LEAST_RANKS
+
+
+def _correlations(a: Fingerprint, b: Fingerprint) -> tuple[float, float]:
+    first, second = a.thumbnail.tobytes(), b.thumbnail.tobytes()
+    return float(_centred_levels(first) @ _centred_levels(second)), float(_centred_ranks(first) @ _centred_ranks(second))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _centred_levels(thumbnail: bytes) -> np.ndarray:
+    return _unit(np.frombuffer(thumbnail, np.uint8).astype(np.float64))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _centred_ranks(thumbnail: bytes) -> np.ndarray:
+    """Ranks of the values; equal ones share their mean rank."""
     from scipy.stats import rankdata
 
-    ranks = rankdata(grey.ravel())
-    ranks -= ranks.mean()
-    length = np.linalg.norm(ranks)
-    return (ranks / length if length > 0 else ranks).astype(np.float32)
+    return _unit(rankdata(np.frombuffer(thumbnail, np.uint8)))
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Of zero mean and unit length, so that a dot product is a correlation; zeros where all values are one."""
+    values = values - values.mean()
+    length = np.linalg.norm(values)
+    return (values / length if length > 0 else values).astype(np.float32)
 
 
 def find_duplicates(prints: Sequence[Fingerprint], owners: Sequence[object], distance: int) -> Duplicates:
@@ -100,7 +136,7 @@ def find_duplicates(prints: Sequence[Fingerprint], owners: Sequence[object], dis
     perceptual: list[tuple[int, int]] = []
     collisions: list[tuple[int, int]] = []
     for i, j in hash_pairs([item.perceptual for item in prints], owners, distance):
-        alike = (i, j) in equal or float(prints[i].thumbnail @ prints[j].thumbnail) > LEAST_CORRELATION
+        alike = (i, j) in equal or same_picture(prints[i], prints[j])
         (perceptual if alike else collisions).append((i, j))
     return Duplicates(exact, perceptual, collisions)
 

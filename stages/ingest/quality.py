@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stages.core.duplicates import LEAST_CORRELATION, fingerprint, hash_pairs
+from stages.core.duplicates import fingerprint, hash_pairs, same_picture
 from stages.core.params import IngestParams
 from stages.core.records import Sample
 from stages.ingest.objects import ObjectMask
@@ -126,13 +126,15 @@ def duplicate_flags(samples: Sequence[Sample], hashes: Sequence[int], distance: 
     ``hashes`` are the perceptual hashes of the samples. A pair within ``distance`` bits counts when its thumbnails
     agree too (``core.duplicates``); slices of one volume are alike by nature and are not compared.
     """
-    copies = Counter(sample.image for sample in samples)
     pairs = hash_pairs(hashes, [sample.case_id for sample in samples], distance)
-    needed = sorted({index for pair in pairs for index in pair})
-    thumbnail = {index: fingerprint((samples[index].sample_id, samples[index].image)).thumbnail for index in needed}
+    seen = Counter(hashes)
+    # Equal pixels have equal hashes, although their compressed bytes may differ.
+    needed = {index for pair in pairs for index in pair} | {index for index, value in enumerate(hashes) if seen[value] > 1}
+    prints = {index: fingerprint((samples[index].sample_id, samples[index].image)) for index in sorted(needed)}
+    copies = Counter(item.exact for item in prints.values())
     near = {
         later
         for earlier, later in pairs
-        if samples[earlier].image != samples[later].image and float(thumbnail[earlier] @ thumbnail[later]) > LEAST_CORRELATION
+        if prints[earlier].exact != prints[later].exact and same_picture(prints[earlier], prints[later])
     }
     return {DUPLICATES: sum(count - 1 for count in copies.values()), NEAR_DUPLICATES: len(near)}

@@ -102,7 +102,8 @@ def make_sample(
         cause = f"none of its {len(masks)} objects has ingest.min_object_px = {limits.min_object_px} pixels at {size[0]} x {size[1]}"
         raise Fault("no_object", case.image, f"{cause}: lower it, or take the picture out")
     transform = dict(picture.transform, scale_xy=[size[0] / width, size[1] / height]) if scaled else picture.transform
-    own = [*picture.flags, *frame_flags(sieved.kept, (size[1], size[0])), *([HOLE_FILLED] if filled_holes(sieved.kept) else []), *(["scaled_down"] if scaled else []), *([] if masks else [EMPTY_KEPT])]
+    found = {HOLE_FILLED: filled_holes(sieved.kept), "scaled_down": scaled, EMPTY_KEPT: not masks}
+    own = [*picture.flags, *frame_flags(sieved.kept, (size[1], size[0])), *(flag for flag, applies in found.items() if applies)]
     sample = Sample(
         sample_id=f"{card.name}/{case.case_id}/{picture.view}",
         dataset=card.name,

@@ -40,6 +40,16 @@ def test_a_regraded_copy_is_a_near_duplicate() -> None:
     assert _found([pixels, darker, 255 - pixels], distance=8).perceptual == [(0, 1)]
 
 
+def test_a_recompressed_copy_of_a_dark_picture_is_a_near_duplicate() -> None:
+    rng = np.random.default_rng(0)
+    field = rng.poisson(3, (256, 256)).astype(np.float64)
+    for x, y in rng.integers(20, 236, (12, 2)).tolist():
+        cv2.circle(field, (x, y), 9, 160, -1)
+    pixels = field.clip(0, 255).astype(np.uint8)
+    copy = cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_GRAYSCALE)
+    assert _found([pixels, copy, picture(6, side=256)], distance=4).perceptual == [(0, 1)]
+
+
 def test_the_views_of_one_patient_are_no_leak() -> None:
     pixels = picture(7)
     found = _found([pixels, pixels, picture(8)], owners=["p", "p", "q"])

@@ -98,6 +98,15 @@ def test_copies_and_near_copies_of_other_cases_are_counted_apart(tmp_path: Path)
     assert (flags["duplicate_images"], flags["near_duplicate_images"]) == (1, 1)
 
 
+def test_equal_pixels_are_copies_whatever_their_compression(tmp_path: Path) -> None:
+    for case, level in (("a", 1), ("b", 9)):
+        write_scene(tmp_path / "root", case, scene(1))
+        save(next((tmp_path / "root").rglob(f"{case}.png")), scene(1), compress_level=level)
+    flags, samples = flags_of(tmp_path, card_content(), near_duplicate_bits=4)
+    assert samples[0].image != samples[1].image
+    assert (flags["duplicate_images"], flags["near_duplicate_images"]) == (1, 0)
+
+
 def test_views_of_one_case_are_no_near_duplicates(tmp_path: Path) -> None:
     for view in ("one", "two"):
         save(tmp_path / f"root/{view}/a.png", scene(1))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.duplicates import LEAST_CORRELATION, Fingerprint, fingerprint, hash_pairs
+from stages.core.duplicates import Fingerprint, fingerprint, hash_pairs, likeness, same_picture
 from stages.core.parallel import ordered_map
 from stages.core.params import Params, require
 from stages.core.records import Sample
@@ -92,13 +92,13 @@ def shared_pictures(datasets: Sequence[str], bits: int, workers: int) -> tuple[l
     candidates = hash_pairs([item.perceptual for item in prints], owners, bits)
     wanted = frozenset(prints[index].sample_id for pair in candidates for index in pair)
     closer = ordered_map(shard_prints, [(path, wanted) for path, _ in jobs], workers, "thumbnails") if wanted else []
-    thumbnail = {item.sample_id: item.thumbnail for shard in closer for item in shard}
+    whole = {item.sample_id: item for shard in closer for item in shard}
     pairs = []
     for i, j in candidates:
         a, b = sorted((prints[i], prints[j]), key=lambda item: item.sample_id)
-        likeness = float(thumbnail[a.sample_id] @ thumbnail[b.sample_id])
-        if a.exact == b.exact or likeness > LEAST_CORRELATION:
-            pairs.append(Pair("exact" if a.exact == b.exact else "near", a.sample_id, b.sample_id, likeness))
+        first, second = whole[a.sample_id], whole[b.sample_id]
+        if a.exact == b.exact or same_picture(first, second):
+            pairs.append(Pair("exact" if a.exact == b.exact else "near", a.sample_id, b.sample_id, likeness(first, second)))
     return sorted(pairs, key=lambda pair: (pair.sample_a, pair.sample_b)), len(candidates) - len(pairs)
 
 
@@ -110,7 +110,7 @@ def shard_prints(job: tuple[Path, frozenset[str] | None]) -> list[Fingerprint]:
     found = []
     for row in pq.read_table(path, columns=["sample_id", "image"]).to_pylist():
         if wanted is None:
-            found.append(dataclasses.replace(fingerprint((row["sample_id"], row["image"])), thumbnail=np.empty(0, np.float32)))
+            found.append(dataclasses.replace(fingerprint((row["sample_id"], row["image"])), thumbnail=np.empty(0, np.uint8)))
         elif row["sample_id"] in wanted:
             found.append(fingerprint((row["sample_id"], row["image"])))
     return found
