@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def boundaries(pixels, starts, boxes):
     """Areas, and boundary pixels in raster order: pointers to each row of each mask, columns and rows in the image."""
     n = len(boxes)
@@ -39,11 +39,12 @@ def boundaries(pixels, starts, boxes):
     pointers = np.empty(n + len(row_starts), np.int64)
     for i in range(n):
         pointers[i] = n + firsts[i]
-    pointers[n:] = row_starts
-    return areas, pointers, columns[:found].copy(), rows[:found].copy()
+    for k in range(len(row_starts)):
+        pointers[n + k] = row_starts[k]
+    return areas, pointers, columns[:found], rows[:found]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def near_boxes(boxes, order, gap):
     """Pairs of boxes at most ``gap`` apart, by a sweep along x."""
     pairs, found = np.empty((64, 2), np.int64), 0
@@ -55,15 +56,22 @@ def near_boxes(boxes, order, gap):
                 break
             if _box_gap2(boxes, i, j, 1.0, 1.0) <= gap * gap:
                 if found == len(pairs):
-                    grown = np.empty((2 * found, 2), np.int64)
-                    grown[:found] = pairs
-                    pairs = grown
+                    pairs = _doubled(pairs)
                 pairs[found, 0], pairs[found, 1] = min(i, j), max(i, j)
                 found += 1
     return pairs[:found]
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy", nogil=True)
+def _doubled(pairs):
+    """The pairs in a table twice as long. A loop: to assign a slice, its error messages get compiled as well."""
+    grown = np.empty((2 * len(pairs), 2), np.int64)
+    for k in range(len(pairs)):
+        grown[k, 0], grown[k, 1] = pairs[k, 0], pairs[k, 1]
+    return grown
+
+
+@njit(error_model="numpy", nogil=True)
 def _box_gap2(boxes, i, j, scale_x, scale_y):
     """Squared gap between two boxes."""
     x = max(0, max(boxes[i, 0], boxes[j, 0]) - min(boxes[i, 2], boxes[j, 2])) * scale_x
@@ -71,7 +79,7 @@ def _box_gap2(boxes, i, j, scale_x, scale_y):
     return x * x + y * y
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy", nogil=True)
 def _share_a_pixel(boxes, pixels, starts, i, j):
     left, right = max(boxes[i, 0], boxes[j, 0]), min(boxes[i, 2], boxes[j, 2])
     for r in range(max(boxes[i, 1], boxes[j, 1]), min(boxes[i, 3], boxes[j, 3])):
@@ -83,7 +91,7 @@ def _share_a_pixel(boxes, pixels, starts, i, j):
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy", nogil=True)
 def _gap2(boxes, pixels, starts, pointers, columns, rows, i, j, scale_x, scale_y, bound):
     """Squared gap between two masks, or some number that is not below ``bound`` when the gap is not."""
     if _box_gap2(boxes, i, j, 1.0, 1.0) == 0 and _share_a_pixel(boxes, pixels, starts, i, j):
@@ -113,7 +121,7 @@ def _gap2(boxes, pixels, starts, pointers, columns, rows, i, j, scale_x, scale_y
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def pair_gaps(pairs, boxes, pixels, starts, pointers, columns, rows, scale_x, scale_y):
     squared = np.empty(len(pairs))
     for k in range(len(pairs)):
@@ -121,7 +129,7 @@ def pair_gaps(pairs, boxes, pixels, starts, pointers, columns, rows, scale_x, sc
     return squared
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def nearest(boxes, pixels, starts, pointers, columns, rows, left_out, order, reach, slack):
     """Nearest neighbour of each mask, its squared gap, and whether another's is at most ``slack`` times that, 1 at least.
 
@@ -156,13 +164,19 @@ def nearest(boxes, pixels, starts, pointers, columns, rows, left_out, order, rea
     return found, squared, tied
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy", nogil=True)
 def _listed(keys, key):
-    at = np.searchsorted(keys, key)
-    return at < len(keys) and keys[at] == key
+    low, high = 0, len(keys)
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(keys) and keys[low] == key
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy", nogil=True)
 def _centre2(boxes, i, j):
     """Squared distance of the box centres, in half pixels: a whole number."""
     x = boxes[i, 0] + boxes[i, 2] - boxes[j, 0] - boxes[j, 2]
@@ -170,7 +184,7 @@ def _centre2(boxes, i, j):
     return x * x + y * y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_holes(indices, boxes, pixels, starts, filled, filled_starts, areas):
     """Flood the outside from the crop's edge, 4-connected; what stays dry is the mask with its holes."""
     for i in indices:
@@ -202,7 +216,7 @@ def fill_holes(indices, boxes, pixels, starts, filled, filled_starts, areas):
         areas[i] = size - wet
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def shared_counts(pairs, boxes, pixels, starts, others, other_starts):
     counts = np.zeros(len(pairs), np.int64)
     for k in range(len(pairs)):
