@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 import yaml
 
 from stages.ingest.__main__ import main
-from stages.ingest.card import MODALITIES, load_card
+from stages.ingest.card import MODALITIES, Card, load_card
 from stages.ingest.readers import READERS
-from stages.ingest.schema import readme_tables
+from stages.ingest.schema import reader_manual, readme_tables
 from tests.ingest.sources import REPO
 
 CARDS = REPO / "data/cards"
@@ -43,6 +44,13 @@ def test_every_reader_has_a_manual(reader: str, capsys: pytest.CaptureFixture[st
     main(["--manual", reader])
     manual = capsys.readouterr().out
     assert manual.startswith(f"{reader}: ") and len(manual) > 200
+
+
+@pytest.mark.parametrize("reader", ["dicom_series", "picture_mask_crops"])
+def test_the_example_of_a_manual_is_yaml_with_fields_of_a_card(reader: str) -> None:
+    blocks = re.findall(r"\n\n((?:    .*\n)+)", reader_manual(reader))
+    example = yaml.safe_load(blocks[0])
+    assert example["reader"] == reader and example.keys() <= {field.name for field in dataclasses.fields(Card)}
 
 
 def test_an_unknown_reader_has_no_manual_but_names_the_known_ones() -> None:

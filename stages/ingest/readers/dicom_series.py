@@ -1,4 +1,19 @@
-"""DICOM: series of slices in any geometry, and single pictures, with SEG, RTSTRUCT or label maps as masks."""
+"""DICOM: series of slices in any geometry, and single pictures, with SEG, RTSTRUCT or label maps as masks.
+
+What a file is, its header says, so one pattern may cover a whole tree; series need no ``{case}``:
+
+    reader: dicom_series
+    files: {image: ["{patient}/ct/*.dcm"], mask: ["{patient}/rt/*.dcm"], other: []}
+    labels:
+      liver: {sources: [Liver, "SCT:10200004"], semantic: true}     # name of a segment or structure, or its code
+      spleen: {sources: [3], semantic: true}                        # number of a segment, or value of a label map
+    intensity: {kind: header}                                       # CT: {kind: window, preset: abdomen}
+    deidentified: true                                              # only where the files do not say so themselves
+
+A SEG or RTSTRUCT goes with the series that it names; a label map in another format (``"{case}_seg.nii.gz"``) by the parts of
+its path, and lies on the series' grid unless ``resample_masks: true``. ``channel`` picks one of several frames at each place.
+Radiographs and other files without a place in the patient may have masks as pictures.
+"""
 
 from __future__ import annotations
 

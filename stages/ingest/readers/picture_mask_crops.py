@@ -1,4 +1,18 @@
-"""Picture + masks cropped to their object, placed by a table. Foreground is what is coloured; alpha is not read."""
+"""Picture + masks cropped to their object, placed by a table. Foreground is what is coloured; alpha is not read.
+
+The table has a row a mask; the card says which of its columns means what, and the rest of the folder needs no mask pattern:
+
+    reader: picture_mask_crops
+    files: {image: ["images/{case}.{ending:png|jpg}"], mask: [], other: ["masks.csv"]}
+    crops: {table: masks.csv, image: file, mask: mask_path, label: name, top: top, left: left, width: width, height: height, resolution: resolution}
+    labels: {left lung: {sources: [Left Lung], semantic: false}}
+
+    file,mask_path,name,top,left,width,height,resolution
+    a.png,masks/a1.png,Left Lung,20,310,180,400,600x500
+
+``top`` to ``height`` are pixels of the whole image, ``resolution`` is its width x height. A mask of another size than its
+place, or an image of another size than ``resolution``, is a fault.
+"""
 
 from __future__ import annotations
 
