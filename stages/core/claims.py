@@ -7,6 +7,7 @@ claims; ordinals ("second largest") rank the anchors that satisfy the other clai
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,7 +20,7 @@ from stages.core.scene import Scene, Thresholds, scene_of
 
 __all__ = [
     "ALL_KINDS", "DIRECTIONS", "FALSE", "KINDS", "NOT", "OPPOSITE", "RANK_ATTRIBUTES", "READ_ONLY_KINDS", "TRUE", "Claim", "Scene",
-    "Selection", "Thresholds", "are_exact", "between_margin", "is_relative", "margins", "rank_range", "scene_of", "select",
+    "Selection", "Thresholds", "are_exact", "between_margin", "is_relative", "margins", "prepare", "rank_range", "scene_of", "select",
     "select_all", "touching_margin",
 ]  # fmt: skip
 
@@ -40,12 +41,21 @@ class Selection:
 
 def select(claims: Sequence[Claim], scene: Scene, t: Thresholds) -> Selection:
     """Which anchors satisfy all the claims; see ``select_all``."""
-    certain, possible = select_all([claims], scene, t)
+    _, prepared = scene.memo.get(("selections", id(t)), (t, {}))
+    found = prepared.get(tuple(claims)) if prepared else None
+    return found or _selections([claims], scene, t)[0]
+
+
+def prepare(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresholds) -> None:
+    """Select for many conjunctions at once, so that ``select`` need only look each of them up."""
+    _, prepared = scene.memo.setdefault(("selections", id(t)), (t, {}))
+    prepared.update(zip(map(tuple, conjunctions), _selections(conjunctions, scene, t), strict=True))
+
+
+def _selections(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresholds) -> list[Selection]:
+    certain, possible = (chosen.tolist() for chosen in select_all(conjunctions, scene, t))
     ids = scene.ids
-    return Selection(
-        frozenset(ids[place] for place in np.flatnonzero(certain[0]).tolist()),
-        frozenset(ids[place] for place in np.flatnonzero(possible[0]).tolist()),
-    )
+    return [Selection(frozenset(itertools.compress(ids, sure)), frozenset(itertools.compress(ids, may))) for sure, may in zip(certain, possible, strict=True)]
 
 
 def are_exact(conjunctions: Sequence[Sequence[Claim]], targets: np.ndarray, scene: Scene, t: Thresholds) -> np.ndarray:
@@ -61,43 +71,65 @@ def select_all(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresho
     those on the left). Where a filter is too close for some anchor, ranks are taken with and without it.
     A count that the selection cannot meet leaves nothing, one that it may or may not meet leaves nothing certain.
     """
-    score = _conjunction(conjunctions, scene, t)
+    sorted_out = _sort_out(conjunctions)
+    score = _least(sorted_out, scene, t)
     certain, possible = score >= TRUE, score > FALSE
-    for claim, rows in _by_turn([[claim for claim in claims if is_relative(claim)] for claims in conjunctions]):
+    for claim, rows in _by_turn(sorted_out.ranks):
         certain[rows], possible[rows] = _apply_rank(claim, scene, t, certain[rows], possible[rows])
-    for row, claims in enumerate(conjunctions):
-        counts = {int(claim.number) for claim in claims if claim.kind == "count" and claim.number is not None}
-        if counts:
-            _count(counts, certain[row], possible[row])
+    for row, counts in sorted_out.counts.items():
+        _count(counts, certain[row], possible[row])
     return certain, possible
 
 
-def _conjunction(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresholds) -> np.ndarray:
-    """(q, n): least margin of the claims that filter. A crowd may hold what is meant, and is never exactly that."""
-    rows = [np.where(scene.crowds, 0.0, np.inf)]
+@dataclass(frozen=True)
+class _SortedOut:
+    """Conjunctions by what their claims do: ``filters`` (distinct), ``places`` of each conjunction's filters among them from
+    its ``starts`` on (0 is no filter, k the k-th), ``ranks`` and ``counts`` by row."""
+
+    filters: list[Claim]
+    places: list[int]
+    starts: list[int]
+    ranks: dict[int, list[Claim]]
+    counts: dict[int, set[int]]
+
+
+def _sort_out(conjunctions: Sequence[Sequence[Claim]]) -> _SortedOut:
+    out = _SortedOut([], [], [], {}, {})
     known: dict[Claim, int] = {}
-    places, starts = [], []
-    for claims in conjunctions:
-        starts.append(len(places))
-        places.append(0)
+    for row, claims in enumerate(conjunctions):
+        out.starts.append(len(out.places))
+        out.places.append(0)
         for claim in claims:
-            if claim.kind == "count" or is_relative(claim):
-                continue
             place = known.get(claim)
             if place is None:
-                place = known[claim] = len(rows)
-                rows.append(margins(claim, scene, t))
-            places.append(place)
-    if not starts:
+                if claim.kind == "count" or is_relative(claim):
+                    place = -1
+                else:
+                    out.filters.append(claim)
+                    place = len(out.filters)
+                known[claim] = place
+            if place > 0:
+                out.places.append(place)
+            elif claim.kind != "count":
+                out.ranks.setdefault(row, []).append(claim)
+            elif claim.number is not None:
+                out.counts.setdefault(row, set()).add(int(claim.number))
+    return out
+
+
+def _least(sorted_out: _SortedOut, scene: Scene, t: Thresholds) -> np.ndarray:
+    """(q, n): least margin of the claims that filter. A crowd may hold what is meant, and is never exactly that."""
+    if not sorted_out.starts:
         return np.zeros((0, len(scene.anchors)))
-    return np.minimum.reduceat(np.stack(rows)[places], starts, axis=0)
+    rows = np.array([np.where(scene.crowds, 0.0, np.inf), *(margins(claim, scene, t) for claim in sorted_out.filters)])
+    return np.minimum.reduceat(rows[sorted_out.places], sorted_out.starts, axis=0)
 
 
-def _by_turn(relative: Sequence[Sequence[Claim]]) -> Iterator[tuple[Claim, list[int]]]:
+def _by_turn(ranks: dict[int, list[Claim]]) -> Iterator[tuple[Claim, list[int]]]:
     """Each rank with the conjunctions that it is the first, then the second ... rank of: ranks apply one after another."""
-    for turn in range(max(map(len, relative), default=0)):
+    for turn in range(max(map(len, ranks.values()), default=0)):
         rows: dict[Claim, list[int]] = {}
-        for row, claims in enumerate(relative):
+        for row, claims in ranks.items():
             if turn < len(claims):
                 rows.setdefault(claims[turn], []).append(row)
         yield from rows.items()
@@ -114,9 +146,10 @@ def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
 
 
 def _apply_rank(claim: Claim, scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    sure_low, may_low = _ranked(claim, scene, t, certain)
-    sure_high, may_high = _ranked(claim, scene, t, possible)
-    return sure_low & sure_high, (may_low | may_high) & possible
+    """Who holds the rank among those that are certain, and among those that are possible: sure of both, else of one."""
+    q = len(certain)
+    sure, may = _ranked(claim, scene, t, np.concatenate([certain, possible]))
+    return sure[:q] & sure[q:], (may[:q] | may[q:]) & possible
 
 
 def _ranked(claim: Claim, scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,11 +158,10 @@ def _ranked(claim: Claim, scene: Scene, t: Thresholds, candidates: np.ndarray) -
     if claim.kind == "relation" and not scene.with_label(claim.other or "").any():
         return np.zeros_like(candidates), np.zeros_like(candidates)
     among = candidates.astype(np.float32)
-    n = candidates.sum(axis=1)[:, None]
+    n = among.sum(axis=1, keepdims=True)
     first, last = rank_range(claim.value, n) if claim.kind == "rank" else (1, 1)
-    held = candidates & (first >= np.ones_like(n)) & (last <= n)
-    best = 1 + among @ before
-    worst = n - among @ before.T
+    held = candidates & (np.minimum(first, n + 1 - last) >= 1)
+    best, worst = 1 + among @ before, n - among @ before.T
     return held & (best >= first) & (worst <= last), held & (best <= last) & (worst >= first)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stages.core.claims import prepare
 from stages.core.params import VerifyParams
 from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
 from stages.verify.checks import CHECKS
+from stages.verify.checks.claims import narrowed
 from stages.verify.context import Context
 from stages.verify.judges import EMBEDDED
 from stages.verify.judges.combination import counted
@@ -51,6 +53,8 @@ def judge_sample(job: SampleJob, params: VerifyParams) -> list[Judged | ItemErro
     context = Context(job.sample, job.anchors, params, visibilities=dict(job.visibilities))
     if context.fault is not None:
         return [_error(query, *context.fault) for query in job.queries]
+    said = [[narrowed(claim, context.known_labels) for claim in context.parsed(query).claims] for query in job.queries]
+    prepare(said, context.scene, context.thresholds)
     return [judge(query, context) for query in sorted(job.queries, key=lambda query: query.query_id)]
 
 

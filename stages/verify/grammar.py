@@ -157,13 +157,13 @@ def _kinds(word: Word) -> set[str]:
 
 def _holding(out: Reading, m: list[Word]) -> None:
     """ "the lung with the opacity", "the kidney without a cyst", "that contains no opacity"."""
-    holder = out.names[-1:]
-    if m[0].tag != "R" and not (holder and _kinds(holder[0]) <= ANATOMY_KINDS and _kinds(m[-1]) <= {"lesion", "finding", "device"}):
-        _unread(out, m)
-    elif (m[0].tag == "R" and m[0].value != "containing") or (m[0].tag == "!" and m[0].text != "without"):
-        _unread(out, m)
-    else:
+    last = out.names[-1:]
+    of_organ = bool(last) and _kinds(last[0]) <= ANATOMY_KINDS and _kinds(m[-1]) <= {"lesion", "finding", "device"}
+    readable = {"R": m[0].value == "containing", "W": of_organ, "!": of_organ and m[0].text == "without"}[m[0].tag]
+    if readable:
         out.say("relation", "containing" if m[0].tag == "W" else f"{NOT}containing", _of(m, "L"))
+    else:
+        _unread(out, m)
 
 
 def _zone_of_organ(out: Reading, m: list[Word]) -> None:

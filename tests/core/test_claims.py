@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.core.claims import (
+    ALL_KINDS,
     DIRECTIONS,
     FALSE,
     KINDS,
@@ -18,13 +19,16 @@ from stages.core.claims import (
     TRUE,
     Claim,
     Thresholds,
+    are_exact,
     is_relative,
     margins,
+    prepare,
     rank_range,
     scene_of,
     select,
+    select_all,
 )
-from stages.core.records import Relation
+from stages.core.records import Relation, Zone
 from stages.knowledge.words import thresholds
 from tests.core.claim_scenes import dot, scene
 
@@ -45,7 +49,7 @@ def chosen(view, *claims):
 @given(
     st.builds(
         Claim,
-        st.sampled_from(KINDS),
+        st.sampled_from(ALL_KINDS),
         st.text(min_size=1, max_size=12),
         st.none() | st.sampled_from(["liver", "left lung|right lung"]),
         st.none() | st.floats(0, 1e6),
@@ -336,3 +340,169 @@ def test_a_crowd_may_hold_what_is_meant_and_is_never_exactly_it():
     assert select([POLYP, Claim("image_side", "right")], view, T).is_exactly(["1", "2"])
     assert not select([POLYP, Claim("rank", "size:1")], view, T).is_exactly(["2"])
     assert not select([POLYP, Claim("count", "3", None, 3.0)], view, T).is_exactly(["0", "1", "2"])
+
+
+# --- many conjunctions at once
+
+
+CONJUNCTIONS = st.lists(
+    st.lists(
+        st.sampled_from(
+            [
+                POLYP,
+                Claim("image_side", "left"),
+                Claim("vertical", "not upper"),
+                Claim("rank", "size:1"),
+                Claim("rank", "x:-1"),
+                Claim("count", "2", None, 2.0),
+                Claim("relation", "above", "vessel"),
+                Claim("relation", "nearest", "vessel"),
+                Claim("relation", "not left_of", "vessel"),
+                Claim("rank", "y:1-2"),
+            ]
+        ),  # fmt: skip
+        max_size=5,
+    ),
+    max_size=6,
+)
+
+
+@given(CONJUNCTIONS, st.lists(st.tuples(places, places, st.integers(10, 500), st.booleans()), max_size=7))
+def test_many_at_once_are_what_each_is_alone_and_preparing_changes_nothing(conjunctions, rows):
+    def build():
+        return scene(*(dot(x, y, size=size, label="vessel" if vessel else "polyp") for x, y, size, vessel in rows))
+
+    alone = [select(claims, build(), T) for claims in conjunctions]
+    view = build()
+    certain, possible = select_all(conjunctions, view, T)
+    assert certain.shape == possible.shape == (len(conjunctions), len(rows))
+    prepare(conjunctions, view, T)
+    assert [select(claims, view, T) for claims in conjunctions] == alone
+    for row, selection in enumerate(alone):
+        assert {str(place) for place in np.flatnonzero(certain[row])} == selection.certain
+        assert {str(place) for place in np.flatnonzero(possible[row])} == selection.possible
+
+
+def test_exactness_of_many_needs_the_targets_and_nothing_else():
+    view = scene(dot(10), dot(20), dot(90))
+    asked = [[POLYP, Claim("image_side", "left")], [POLYP, Claim("image_side", "right")], [POLYP]]
+    targets = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], bool)
+    assert are_exact(asked, targets, view, T).tolist() == [True, False, True]
+
+
+def test_margins_are_computed_once_and_cannot_be_changed():
+    view = scene(dot(10))
+    once = margins(POLYP, view, T)
+    assert margins(POLYP, view, T) is once
+    with pytest.raises(ValueError, match="read-only"):
+        once[0] = 0
+
+
+# --- what is only read in texts of others
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Claim("image_side", "left"), Claim("vertical", "upper"), Claim("shape", "round"), Claim("appearance", "bright"), Claim("border", "any"),
+        Claim("size_mm", "above", None, 20.0), Claim("relation", "touching", "vessel"), Claim("relation", "larger_than", "vessel"),
+    ],
+)  # fmt: skip
+def test_a_denied_claim_has_the_contrary_margin(claim):
+    touching = (Relation("touching", "1", 0.0, 0.0, 0.1, 0.0, 1.0),)
+    view = scene(dot(10, 20, elongation=1.1, contrast=40, length_mm=30, relations=touching), dot(90, 90, label="vessel"))
+    denied = dataclasses.replace(claim, value=f"not {claim.value}")
+    assert denied.negated and not claim.negated
+    assert margins(denied, view, T) == pytest.approx(-margins(claim, view, T))
+    assert Claim.from_json(denied.to_json()) == denied
+
+
+def test_the_contrary_of_a_relation_to_what_the_source_does_not_mark_is_not_known():
+    lonely = scene(dot(10))
+    marked = dataclasses.replace(lonely, annotated_labels=("vessel",))
+    claim = Claim("relation", "not touching", "vessel")
+    assert chosen(lonely, claim) == ([], ["0"])
+    assert chosen(marked, claim) == (["0"], ["0"])
+
+
+@pytest.mark.parametrize(("value", "length_mm", "expected"), [("above", 25.0, 1), ("above", 20.4, 0), ("above", 15.0, -1), ("below", 15.0, 1), ("below", None, 0)])
+def test_bounds_of_a_length_have_a_zone_without_a_word(value, length_mm, expected):
+    score = margins(Claim("size_mm", value, None, 20.0), scene(dot(length_mm=length_mm)), T)[0]
+    assert int(score >= TRUE) - int(score <= FALSE) == expected
+
+
+def with_location(anchor, **fields):
+    """The anchor with other fields of its location."""
+    return dataclasses.replace(anchor, location=dataclasses.replace(anchor.location, **fields))
+
+
+def test_zones_are_those_of_the_organ_that_is_named_or_of_any():
+    low = Zone("1", "lower", "medial", "central", 0.9, 0.1, 0.8)
+    view = scene(with_location(dot(), zone=low), dot(label="right lung"))
+    for value, expected in {"lower": 1, "upper": -1, "middle": -1, "medial": 1, "lateral": -1, "central": 1, "peripheral": -1}.items():
+        for organ in ("right lung", "left lung|right lung", None):
+            assert np.sign(margins(Claim("zone", value, organ), view, T)[0]) == expected
+        assert margins(Claim("zone", value, "liver"), view, T)[0] == 0
+    axial = scene(with_location(dot(), zone=dataclasses.replace(low, vertical_share=None)), dot(label="right lung"))
+    assert margins(Claim("zone", "upper"), axial, T)[0] == 0
+    assert margins(Claim("zone", "upper"), view, T)[1] == 0
+
+
+@pytest.mark.parametrize(("crosses", "expected"), [(True, (["0"], ["0"])), (False, ([], [])), (None, ([], ["0"]))])
+def test_crossing_the_midline_is_as_measured(crosses, expected):
+    assert chosen(scene(with_location(dot(), crosses_midline=crosses)), Claim("midline", "crosses")) == expected
+
+
+def test_a_ring_is_hollow_and_unmeasured_is_unknown():
+    ring = dataclasses.replace(dot(), shape=dataclasses.replace(dot().shape, enclosed_share=0.4))
+    assert chosen(scene(ring, dot()), Claim("shape", "hollow")) == (["0"], ["0", "1"])
+
+
+def test_between_is_between_the_centroids_of_two():
+    ends = dot(10, 50, label="liver"), dot(90, 50, label="aorta")
+    view = scene(*ends, dot(50, 50), dot(50, 95), dot(12, 50))
+    assert chosen(view, POLYP, Claim("relation", "between", "aorta&liver")) == (["2"], ["2"])
+    assert chosen(view, POLYP, Claim("relation", "between", "aorta|liver")) == (["2"], ["2"])
+    assert chosen(view, POLYP, Claim("relation", "between", "aorta&vessel")) == ([], [])
+    three = scene(*(dot(x, 50, label="vessel") for x in (10, 50, 90)), dot(30, 50))
+    assert chosen(three, POLYP, Claim("relation", "between", "vessel")) == ([], ["3"])
+
+
+def test_what_lies_in_one_of_two_does_not_lie_between_them():
+    inside = (Relation("inside", "0", 0.0, 1.0, 0.0, 0.0, 0.1),)
+    view = scene(dot(10, 50, label="liver"), dot(90, 50, label="aorta"), dot(40, 50, relations=inside))
+    assert chosen(view, POLYP, Claim("relation", "between", "aorta&liver")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "mean", "expected"),
+    [("larger_than", 300, 100, True), ("smaller_than", 300, 100, False), ("larger_than", 105, 100, None), ("brighter_than", 100, 160, True), ("darker_than", 100, 103, None)],
+)
+def test_two_things_are_compared_by_area_and_grey_level(value, size, mean, expected):
+    view = scene(dot(size=size, mean=mean), dot(label="vessel", size=100, mean=100))
+    certain, possible = chosen(view, POLYP, Claim("relation", value, "vessel"))
+    assert (certain, possible) == {True: (["0"], ["0"]), False: ([], []), None: ([], ["0"])}[expected]
+
+
+def test_medial_is_nearer_to_the_midline_on_the_same_side_where_sides_are_known():
+    view = scene(dot(40), dot(60), dot(25, label="vessel"))
+    assert chosen(view, POLYP, Claim("relation", "medial_to", "vessel")) == (["0"], ["0"])
+    assert chosen(view, Claim("label", "vessel"), Claim("relation", "lateral_to", "polyp"))[0] == []
+    unknown = scene(dot(40), dot(25, label="vessel"), image_left_is=None)
+    assert chosen(unknown, POLYP, Claim("relation", "medial_to", "vessel")) == ([], ["0"])
+
+
+@pytest.mark.parametrize(
+    ("plane", "value", "expected"),
+    [("axial", "anterior_to", 1), ("axial", "superior_to", 0), ("coronal", "superior_to", 1), ("coronal", "anterior_to", 0), (None, "anterior_to", 0)],
+)
+def test_directions_of_the_body_are_those_that_the_plane_shows(plane, value, expected):
+    view = dataclasses.replace(scene(dot(50, 10), dot(50, 80, label="vessel")), plane=plane)
+    score = margins(Claim("relation", value, "vessel"), view, T)[0]
+    assert int(score >= TRUE) - int(score <= FALSE) == expected
+
+
+def test_the_farthest_is_farther_by_a_clear_ratio():
+    vessel = dot(0, 50, label="vessel")
+    assert chosen(scene(dot(10), dot(40), vessel), POLYP, Claim("relation", "farthest", "vessel")) == (["1"], ["1"])
+    assert chosen(scene(dot(38), dot(40), vessel), POLYP, Claim("relation", "farthest", "vessel")) == ([], ["0", "1"])
