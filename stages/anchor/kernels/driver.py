@@ -37,7 +37,7 @@ def measure_runs(
     reach = reach_of(ring_px)
     for group in range(begins.size - 1):
         for k in range(begins[group], begins[group + 1]):
-            paint(runs[offsets[order[k]] : offsets[order[k] + 1]], canvas, 1)
+            paint(runs[offsets[order[k]] : offsets[order[k] + 1]], canvas, np.uint8(1))
         for k in range(begins[group], begins[group + 1]):
             own = runs[offsets[order[k]] : offsets[order[k] + 1]]
             rows, simple = _geometry(own, extremes, work, row_mm, column_mm, out[order[k]])
@@ -50,7 +50,7 @@ def measure_runs(
                 count_ring(own, reach, grey, canvas, counts, stretches[0], stretches[1])
             _ring(counts, out[order[k]])
         for k in range(begins[group], begins[group + 1]):
-            paint(runs[offsets[order[k]] : offsets[order[k] + 1]], canvas, 0)
+            paint(runs[offsets[order[k]] : offsets[order[k] + 1]], canvas, np.uint8(0))
 
 
 @njit(error_model="numpy", nogil=True)

@@ -109,10 +109,10 @@ def count_ring_of_simple(
             stop = max(stop, np.int32(ends[k] + wide[k]))
         own = y - top
         if 0 <= own < n:
-            _count_free(grey, canvas, y, start, first[own], counts)
-            _count_free(grey, canvas, y, last[own], stop, counts)
+            _count_free(grey, canvas, y, np.int64(start), np.int64(first[own]), counts)
+            _count_free(grey, canvas, y, np.int64(last[own]), np.int64(stop), counts)
         else:
-            _count_free(grey, canvas, y, start, stop, counts)
+            _count_free(grey, canvas, y, np.int64(start), np.int64(stop), counts)
 
 
 @njit(error_model="numpy", nogil=True)
@@ -145,7 +145,7 @@ def count_ring(
         if i == high:  # One stretch, as in most rows of most objects.
             _count_free(grey, canvas, y, start, stop, counts)
         else:
-            found = 0
+            found = np.int64(0)
             for i in range(low, high):
                 wide = reach[runs[i, 0] - y + radius]
                 found = _insert(starts, stops, found, runs[i, 1] - wide, runs[i, 2] + wide)

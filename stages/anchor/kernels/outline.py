@@ -69,8 +69,8 @@ def hull(rows: np.ndarray, first: np.ndarray, last: np.ndarray, x: np.ndarray, y
 
     Andrew's monotone chain (1979) over the extremes of the rows, which are sorted already; returns the number of corners.
     """
-    m = _side(rows, first, x, y, 0, 1)
-    k = _side(rows, last, x, y, m, -1)
+    m = _side(rows, first, x, y, np.int64(0), np.int64(1))
+    k = _side(rows, last, x, y, m, np.int64(-1))
     for i in range((k - m) // 2):
         p, q = m + i, k - 1 - i
         x[p], x[q], y[p], y[q] = x[q], x[p], y[q], y[p]
@@ -108,7 +108,7 @@ def feret(x: np.ndarray, y: np.ndarray, row_size: float, column_size: float) -> 
     the integer polygon decides it exactly.
     """
     n = x.size
-    far, longest, least = 1, 0.0, np.inf
+    far, longest, least = np.int64(1), 0.0, np.inf
     for i in range(n):
         j = i + 1 if i + 1 < n else 0
         ex, ey = x[j] - x[i], y[j] - y[i]

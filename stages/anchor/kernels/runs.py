@@ -1,6 +1,7 @@
 """Masks to runs: (row, start, stop) of every maximal stretch of one object's pixels in one row.
 
 All geometry and all grey levels of the pass are read from runs, so its time grows with pixels scanned once plus runs.
+A function called with a number in one place and a variable in another is compiled for both, so numbers come in their types.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ def scan(labels: np.ndarray) -> np.ndarray:
     """Runs (m, 4) of a C-contiguous int32 label map as (label, row, start, stop), in raster order; 0 is background."""
     height, width = labels.shape
     table = np.empty((8 * height + 64, 4), np.int32)
-    n = 0
+    n = np.int64(0)
     for y in range(height):
         row = labels[y]
-        column = _end_of_run(row, 0, np.int32(0))
+        column = _end_of_run(row, np.int64(0), np.int32(0))
         while column < width:
             value = row[column]
             stop = _end_of_run(row, column, value)
