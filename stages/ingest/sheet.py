@@ -14,6 +14,8 @@ from stages.core.records import Sample, SampleObject
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c", "#fabebe", "#008080")
 PICTURES, COLUMNS, TILE_PX = 6, 3, 420
+# Longest side of a small picture in its tile, beside the title.
+_SHOWN_PX = TILE_PX - 24
 # With more objects than this, names would hide the picture: only outlines are drawn.
 _MOST_NAMED = 40
 _SIDES = {"patient_right": ("R", "L"), "patient_left": ("L", "R"), None: ("?", "?")}
@@ -61,7 +63,7 @@ def draw_sheet(chosen: Sequence[Sample]) -> Image.Image:
     sheet = Image.new("RGB", (columns * TILE_PX, rows * TILE_PX + 18 * legend_rows + 6), "black")
     for number, sample in enumerate(chosen):
         tile = draw_sample(sample, colours)
-        tile.thumbnail((TILE_PX - 6, TILE_PX - 24))
+        tile.thumbnail((TILE_PX - 6, _SHOWN_PX))
         place = (number % columns * TILE_PX + 3, number // columns * TILE_PX + 18)
         sheet.paste(tile, place)
         ImageDraw.Draw(sheet).text((place[0], place[1] - 15), sample.sample_id[-62:], fill="white")
@@ -80,21 +82,20 @@ def _draw_legend(sheet: Image.Image, colours: dict[str, str], top: int) -> None:
 
 def draw_sample(sample: Sample, colours: dict[str, str]) -> Image.Image:
     """The stored picture, small ones enlarged, with outlines of the masks, their labels, and R and L at its edges."""
-    factor = max(1, TILE_PX // max(sample.width, sample.height))
+    scale = max(1.0, _SHOWN_PX / max(sample.width, sample.height))
     picture = Image.open(io.BytesIO(sample.image)).convert("RGB")
-    picture = picture.resize((sample.width * factor, sample.height * factor), Image.Resampling.NEAREST)
+    picture = picture.resize((round(sample.width * scale), round(sample.height * scale)), Image.Resampling.NEAREST)
+    rows, columns = ((np.arange(side) / scale).astype(np.intp) for side in (picture.height, picture.width))
     width = max(2, round(max(picture.size) / TILE_PX * 1.5))
     size = max(10, 10 * width // 2)
     pixels = np.array(picture)
     corners: list[tuple[float, float, SampleObject]] = []
     for item in sample.objects:
-        mask = decode_mask(item.mask_rle)
+        mask = decode_mask(item.mask_rle)[rows][:, columns] if scale > 1 else decode_mask(item.mask_rle)
         x0, y0, x1, y1 = (int(value) for value in tight_box(mask))
-        crop = mask[y0:y1, x0:x1].repeat(factor, axis=0).repeat(factor, axis=1)
-        region = pixels[y0 * factor : y1 * factor, x0 * factor : x1 * factor]
-        region[_outline(crop, width)] = ImageColor.getrgb(colours[item.label])
+        pixels[y0:y1, x0:x1][_outline(mask[y0:y1, x0:x1], width)] = ImageColor.getrgb(colours[item.label])
         # Above the outline, so that nothing of it is hidden; below where the picture ends.
-        corners.append((x0 * factor, y0 * factor - size - 4 if y0 * factor > size + 4 else y1 * factor + 2, item))
+        corners.append((x0, y0 - size - 4 if y0 > size + 4 else y1 + 2, item))
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     for x, y, item in corners if len(corners) <= _MOST_NAMED else []:

@@ -186,14 +186,14 @@ def test_a_sheet_of_pictures_with_unequal_sizes_is_drawn(tmp_path: Path) -> None
 
 
 def test_the_sheet_draws_outlines_and_leaves_what_lies_in_them(tmp_path: Path) -> None:
-    save(tmp_path / "root/images/a.png", np.full((60, 60), 90, np.uint8))
-    save(tmp_path / "root/masks/a.png", block((20, 30, 40, 50), 60, 60, 1))
+    save(tmp_path / "root/images/a.png", np.full((66, 66), 90, np.uint8))
+    save(tmp_path / "root/masks/a.png", block((20, 30, 40, 50), 66, 66, 1))
     _, (result,) = ingest_folder(tmp_path, label_map_card())
     tile = np.asarray(draw_sample(result.samples[0], {"nerve": "#e6194b"}))
-    assert tile.shape == (420, 420, 3)
+    assert tile.shape == (396, 396, 3)
     red = (tile == (230, 25, 75)).all(axis=2)
-    assert red[7 * 30, 7 * 20 : 7 * 40].all() and red[7 * 30 : 7 * 50, 7 * 40 - 1].all()
-    assert (tile[7 * 30 + 4 : 7 * 50 - 4, 7 * 20 + 4 : 7 * 40 - 4] == 90).all()
+    assert red[6 * 30, 6 * 20 : 6 * 40].all() and red[6 * 30 : 6 * 50, 6 * 40 - 1].all()
+    assert (tile[6 * 30 + 4 : 6 * 50 - 4, 6 * 20 + 4 : 6 * 40 - 4] == 90).all()
 
 
 def test_the_overlay_shows_an_empty_picture_and_different_cases_and_says_how_many(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
