@@ -45,8 +45,13 @@ def closure(package: Path) -> set[Path]:
 
 def expected_code_deps(package: Path) -> set[str]:
     """The code deps that dvc.yaml must list for a stage package: itself and its ground-floor files with their data."""
-    deps = {package.relative_to(ROOT).as_posix()}
-    for path in closure(package):
+    files = closure(package)
+    owner = ROOT / "stages" / package.relative_to(ROOT / "stages").parts[0]
+    # A step inside a stage that uses the stage's own code depends on all of it.
+    beside = any(owner in path.parents and package not in path.parents and path.name != "__init__.py" for path in files)
+    whole = beside and owner.name not in GROUND_FLOOR
+    deps = {(owner if whole else package).relative_to(ROOT).as_posix()}
+    for path in files:
         name = path.relative_to(ROOT).as_posix()
         parts = path.relative_to(ROOT).parts
         if package in path.parents or len(parts) < 3 or parts[1] not in GROUND_FLOOR or name in EXEMPT:

@@ -149,6 +149,15 @@ class VerifyParams:
 
 
 @dataclass(frozen=True)
+class AuditParams:
+    """How many clean queries the planted-fault audit works on."""
+
+    max_error_rate: float
+    images_per_dataset: int
+    queries_per_image: int
+
+
+@dataclass(frozen=True)
 class SplitParams:
     """Shares of the patients; the rest is training."""
 
@@ -276,6 +285,7 @@ class Params:
     anchor: AnchorParams
     generate: GenerateParams
     verify: VerifyParams
+    audit: AuditParams
     split: SplitParams
     pretrain: PretrainParams
     finetune: FinetuneParams
