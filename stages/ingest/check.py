@@ -86,9 +86,10 @@ def verdict(found: Found, results: Sequence[CaseResult], limits: IngestParams) -
             raise StageError(f"not usable yet: {share}. Mend what stands under `faults` above: the card, or the files")
     if not any(result.samples for result in results):
         raise StageError("not usable yet: no picture became a sample. Mend the patterns of the card until they take images and masks")
-    read = sum(len(result.samples) for result in results)
-    counts = ((len(set(lost)), read + len(set(lost)), "pictures"), (len({(error.item_id, error.file) for error in partial}), found.n_masks, "masks"))
-    return " and ".join(f"{count} of {max(count, items)} {what} {'is' if count == 1 else 'are'} lost" for count, items, what in counts if count)
+    pictures, masks = len(set(lost)), len({(error.item_id, error.file, error.cause) for error in partial})
+    read = pictures + sum(len(result.samples) for result in results)
+    told = [f"{pictures} of {read} pictures {'is' if pictures == 1 else 'are'} lost"] if pictures else []
+    return " and ".join([*told, *([f"{masks} mask{' is' if masks == 1 else 's are'} lost"] if masks else [])])
 
 
 def head(card: Card) -> str:

@@ -15,7 +15,8 @@ _DISEASE = frozenset({"lesion", "finding"})
 def filled_holes(objects: Sequence[ObjectMask]) -> list[tuple[str, str]]:
     """Sorted pairs (label with a hole, label that fills it entirely) of one picture.
 
-    Looked at are lesions and findings in anatomy, and what labels.yaml puts inside of one another. A connected part of
+    Looked at are lesions and findings in anatomy, and the parts that labels.yaml puts inside of it; not cells, whose nucleus
+    is no cytoplasm. A connected part of
     the filling label that shares no pixel with the other and has only pixels of it around fills a hole.
     """
     pairs: set[tuple[str, str]] = set()
@@ -29,7 +30,8 @@ def filled_holes(objects: Sequence[ObjectMask]) -> list[tuple[str, str]]:
 
 def _may_lie_in(part: str, whole: str) -> bool:
     known = label(part)
-    return part != whole and (whole in (known.inside or []) or (known.kind in _DISEASE and label(whole).kind in ANATOMY_KINDS))
+    named = whole in (known.inside or []) or known.kind in _DISEASE
+    return part != whole and named and label(whole).kind in ANATOMY_KINDS
 
 
 def _fills(filler: ObjectMask, organ: ObjectMask) -> bool:

@@ -215,7 +215,7 @@ def test_what_is_lost_stands_in_the_last_line(workplace: Path, capsys: pytest.Ca
     (workplace / "root/images/c.png").write_text("no picture")
     assert "this card is usable, but 2 of 10 pictures are lost: see faults" in said(workplace, capsys)
     save(workplace / "root/masks/d_heart.png", block((1, 1, 9, 9), 50, 50))
-    assert "but 2 of 10 pictures are lost and 1 of 30 masks is lost: see faults" in said(workplace, capsys)
+    assert "but 2 of 10 pictures are lost and 1 mask is lost: see faults" in said(workplace, capsys)
 
 
 @pytest.mark.parametrize("value", [7, 200])

@@ -52,4 +52,5 @@ def test_what_fills_no_hole_is_not_flagged(organ: np.ndarray, lesion: np.ndarray
 def test_chambers_in_their_walls_are_as_they_should_be() -> None:
     hole = square(10, 20)
     assert pairs("left ventricular myocardium", square(5, 25) & ~hole, "left ventricle", hole) == []
+    assert pairs("white blood cell cytoplasm", square(5, 25) & ~hole, "white blood cell nucleus", hole) == []
     assert pairs("optic disc", square(5, 25) & ~hole, "optic cup", hole) == [("optic disc", "optic cup")]
