@@ -9,7 +9,6 @@ from typing import Any
 from stages.core.records import Query, Verdict
 from stages.verify.agreement import cohen_kappa
 from stages.verify.judges import EMBEDDED
-from stages.verify.reasons import Reason
 
 CHECK = "judges"
 
@@ -52,7 +51,7 @@ def combined(query: Query, verdicts: Sequence[Verdict], judges: Sequence[str], r
 _WORDS = {True: "accepts", False: "rejects", None: "undecided"}
 
 
-def _reason(outcome: bool | None, own: Sequence[Verdict | None], outcomes: Sequence[bool | None]) -> Reason | str:
+def _reason(outcome: bool | None, own: Sequence[Verdict | None], outcomes: Sequence[bool | None]) -> str:
     if outcome is True:
         return "ok"
     if outcome is None and True in outcomes and False in outcomes:

@@ -6,7 +6,7 @@ const message = document.getElementById("message");
 const reasons = document.getElementById("reasons");
 const place = `medground-review-${document.body.dataset.page}`;
 const answers = Object.create(null); // ids come from data
-let at = 0;
+let at = -1;
 
 function stored() {
   try {
@@ -122,4 +122,4 @@ document.addEventListener("keydown", (event) => {
 const earlier = stored();
 reviewer.value = earlier.reviewer || "";
 Object.assign(answers, earlier.answers || {});
-paint();
+go(0);
