@@ -63,6 +63,7 @@ def render(world: World, params: Params) -> str:
         gains=world.figures["gain"],
         split=world.split,
         language=world.language,
+        audit=world.audit,
         texts=world.texts,
         plots=_plots(world),
         galleries=galleries,

@@ -48,6 +48,7 @@ class World:
     figures: dict[str, Any]
     split: dict[str, Any]
     language: dict[str, Any]
+    audit: dict[str, Any]
     texts: list[dict[str, str]]
     table: list[dict[str, str]]
     slices: list[dict[str, str]]
@@ -75,6 +76,7 @@ def load_world(datasets: Sequence[str]) -> World:
         figures=_metrics("evaluate"),
         split=_metrics("split"),
         language=_metrics("generate"),
+        audit=_metrics("audit"),
         texts=_plot("generate_samples"),
         table=_plot("evaluate_table"),
         slices=_plot("evaluate_slices"),

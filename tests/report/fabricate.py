@@ -142,6 +142,9 @@ def fabricate(folder: Path, draws: int = 200) -> None:
     split = {"patients": {"train": 15, "val": 0, "test": 15}, "leakage": {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.25}}
     (folder / "metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
     _language(folder, everything)
+    cell = {"n": 40, "rate": 0.975, "low": 0.871, "high": 0.996}
+    audit = {"kept": cell, "group": {"geometry": cell}, "catch": {"side_flipped": cell}, "dataset": {min(DATASETS): {"kept": cell, "geometry": cell}}}
+    (folder / "metrics/audit.json").write_text(json.dumps(audit), encoding="utf-8")
     run_stage("evaluate", evaluate)
 
 

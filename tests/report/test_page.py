@@ -60,6 +60,10 @@ def test_the_language_is_measured_and_texts_to_read_are_listed(html: str) -> Non
     assert "<td class=\"n\">25" in html
 
 
+def test_what_the_verification_catches_is_shown_by_group_fault_and_dataset(html: str) -> None:
+    assert "untouched queries kept" in html and "caught: geometry" in html and "side flipped" in html and "97.5" in html
+
+
 def test_the_page_stands_alone(html: str, tree: Tree) -> None:
     for _, attributes in tree.elements:
         for name in ("src", "href", "xlink:href", "action"):

@@ -66,4 +66,4 @@ def test_the_drawn_pipeline_names_the_stages_of_dvc_yaml(world: World) -> None:
     drawn = [step.name for step in pipeline_steps(world, list(DATASETS))]
     assert drawn[0] == "sources"
     assert drawn[1:] == [name for name in stages if name in drawn]
-    assert set(stages) - set(drawn) <= {"phantom", "pretrain", "ingest_across"}
+    assert set(stages) - set(drawn) <= {"phantom", "pretrain", "ingest_across", "audit"}
