@@ -13,7 +13,9 @@ from stages.core.records import Example, ItemError
 from stages.report.tables import FATES, World
 
 LABELS_SHOWN = 10
-CHECK_ORDER = ("format", "duplicates", "words", "claims", "priors", "evidence")
+CHECK_ORDER = ("format", "duplicates", "words", "claims", "priors", "evidence", "judge:endpoint", "judge:local", "judges")
+# What several judges say together stands for what each of them says.
+JUDGES, TOGETHER = ("evidence", "judge:endpoint", "judge:local"), "judges"
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,8 @@ def check_rank(check: str) -> int:
 def stops(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Verdicts that did not pass; per query the deciding one first: the one that rejected, else the first in the cascade."""
     against = judged(verdicts)
-    against = against[against["fate"] != "accepted"]
+    outvoted = against["check"].isin(JUDGES) & against["query_id"].isin(against.loc[against["check"] == TOGETHER, "query_id"])
+    against = against[(against["fate"] != "accepted") & ~outvoted]
     return against.assign(rank=against["check"].map(check_rank)).sort_values(["query_id", "fate", "rank"], kind="stable")
 
 

@@ -67,3 +67,13 @@ def test_the_drawn_pipeline_names_the_stages_of_dvc_yaml(world: World) -> None:
     assert drawn[0] == "sources"
     assert drawn[1:] == [name for name in stages if name in drawn]
     assert set(stages) - set(drawn) <= {"phantom", "pretrain", "ingest_across", "audit"}
+
+
+def test_a_judge_who_was_outvoted_is_no_reason() -> None:
+    rows = [
+        {"query_id": "a", "check": "evidence", "passed": False, "reason": "not_visible", "margin": 0.0, "evidence": ""},
+        {"query_id": "a", "check": "judge:endpoint", "passed": True, "reason": "ok", "margin": 1.0, "evidence": ""},
+        {"query_id": "a", "check": "judges", "passed": True, "reason": "ok", "margin": 0.7, "evidence": ""},
+        {"query_id": "b", "check": "evidence", "passed": False, "reason": "not_visible", "margin": 0.0, "evidence": ""},
+    ]
+    assert [(row.reason, row.count) for row in reason_rows(pd.DataFrame(rows))] == [("not_visible", 1)]
