@@ -76,4 +76,4 @@ def test_a_judge_who_was_outvoted_is_no_reason() -> None:
         {"query_id": "a", "check": "judges", "passed": True, "reason": "ok", "margin": 0.7, "evidence": ""},
         {"query_id": "b", "check": "evidence", "passed": False, "reason": "not_visible", "margin": 0.0, "evidence": ""},
     ]
-    assert [(row.reason, row.count) for row in reason_rows(pd.DataFrame(rows))] == [("not_visible", 1)]
+    assert [(row.reason, row.queries) for row in reason_rows(pd.DataFrame(rows))] == [("not_visible", 1)]
