@@ -7,10 +7,10 @@ claims; ordinals ("second largest") rank the anchors that satisfy the other clai
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,8 +23,6 @@ __all__ = [
     "Selection", "Thresholds", "are_exact", "between_margin", "is_relative", "margins", "prepare", "rank_range", "scene_of", "select",
     "select_all", "touching_margin",
 ]  # fmt: skip
-
-Places = TypeVar("Places", int, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ def select_all(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresho
     sorted_out = _sort_out(conjunctions)
     score = _least(sorted_out, scene, t)
     certain, possible = score >= TRUE, score > FALSE
-    for claim, rows in _by_turn(sorted_out.ranks):
-        certain[rows], possible[rows] = _apply_rank(claim, scene, t, certain[rows], possible[rows])
+    for claims, rows in _by_turn(sorted_out.ranks):
+        certain[rows], possible[rows] = _apply_ranks(claims, scene, t, certain[rows], possible[rows])
     for row, counts in sorted_out.counts.items():
         _count(counts, certain[row], possible[row])
     return certain, possible
@@ -96,18 +94,20 @@ class _SortedOut:
 def _sort_out(conjunctions: Sequence[Sequence[Claim]]) -> _SortedOut:
     out = _SortedOut([], [], [], {}, {})
     known: dict[Claim, int] = {}
+    seen: dict[int, int] = {}  # the same by identity, which is far quicker to look up than a claim's value
     for row, claims in enumerate(conjunctions):
         out.starts.append(len(out.places))
         out.places.append(0)
         for claim in claims:
-            place = known.get(claim)
+            place = seen.get(id(claim))
             if place is None:
-                if claim.kind == "count" or is_relative(claim):
+                place = known.get(claim)
+                if place is None and (claim.kind == "count" or is_relative(claim)):
                     place = -1
-                else:
+                elif place is None:
                     out.filters.append(claim)
                     place = len(out.filters)
-                known[claim] = place
+                known[claim] = seen[id(claim)] = place
             if place > 0:
                 out.places.append(place)
             elif claim.kind != "count":
@@ -125,14 +125,18 @@ def _least(sorted_out: _SortedOut, scene: Scene, t: Thresholds) -> np.ndarray:
     return np.minimum.reduceat(rows[sorted_out.places], sorted_out.starts, axis=0)
 
 
-def _by_turn(ranks: dict[int, list[Claim]]) -> Iterator[tuple[Claim, list[int]]]:
-    """Each rank with the conjunctions that it is the first, then the second ... rank of: ranks apply one after another."""
+def _by_turn(ranks: dict[int, list[Claim]]) -> Iterator[tuple[list[Claim], list[int]]]:
+    """Ranks of one order (by size, by distance to one thing) with their rows, first those that come first in their
+    conjunction, then those that come second ...: ranks apply one after another."""
     for turn in range(max(map(len, ranks.values()), default=0)):
-        rows: dict[Claim, list[int]] = {}
+        groups: dict[tuple[str, str | None], tuple[list[Claim], list[int]]] = {}
         for row, claims in ranks.items():
             if turn < len(claims):
-                rows.setdefault(claims[turn], []).append(row)
-        yield from rows.items()
+                claim = claims[turn]
+                ordered, rows = groups.setdefault((claim.value.partition(":")[0], claim.other), ([], []))
+                ordered.append(claim)
+                rows.append(row)
+        yield from groups.values()
 
 
 def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
@@ -145,34 +149,39 @@ def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
         certain[:] = False
 
 
-def _apply_rank(claim: Claim, scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Who holds the rank among those that are certain, and among those that are possible: sure of both, else of one."""
+def _apply_ranks(claims: Sequence[Claim], scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Who holds the row's rank among those that are certain, and among those that are possible: sure of both, else of one."""
     q = len(certain)
-    sure, may = _ranked(claim, scene, t, np.concatenate([certain, possible]))
+    sure, may = _ranked(claims, scene, t, np.concatenate([certain, possible]))
     return sure[:q] & sure[q:], (may[:q] | may[q:]) & possible
 
 
-def _ranked(claim: Claim, scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(certain, possible) anchors that hold the claimed rank among the candidates, each (q, n)."""
-    before = _comes_before(claim, scene, t)
-    if claim.kind == "relation" and not scene.with_label(claim.other or "").any():
+def _ranked(claims: Sequence[Claim], scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(certain, possible) anchors that hold the claimed ranks among the candidates, each (2 q, n); claims of one order, q of them."""
+    before = _comes_before(claims[0], scene, t)
+    if claims[0].kind == "relation" and not scene.with_label(claims[0].other or "").any():
         return np.zeros_like(candidates), np.zeros_like(candidates)
     among = candidates.astype(np.float32)
     n = among.sum(axis=1, keepdims=True)
-    first, last = rank_range(claim.value, n) if claim.kind == "rank" else (1, 1)
-    held = candidates & (np.minimum(first, n + 1 - last) >= 1)
+    low, high, from_end = np.array([_places(claim.value) for claim in claims] * 2, np.float32).T[:, :, None]
+    first, last = np.where(from_end, n + 1 - high, low), np.where(from_end, n + 1 - low, high)
+    held = candidates & (first >= 1) & (last <= n)
     best, worst = 1 + among @ before, n - among @ before.T
     return held & (best >= first) & (worst <= last), held & (best <= last) & (worst >= first)
 
 
-def rank_range(value: str, n: Places) -> tuple[Places, Places]:
-    """First and last place (1-based) that a rank value such as "size:2", "x:-1" or "size:1-2" means among ``n``, a number or an array."""
-    places = value.split(":")[1]
-    from_end = places.startswith("-")
+@functools.cache
+def _places(value: str) -> tuple[int, int, bool]:
+    """(least, greatest, counted from the end) of a rank value; nearest and farthest are the first place."""
+    places = value.partition(":")[2] or "1"
     low, _, high = places.lstrip("-").partition("-")
-    if from_end:
-        return n + 1 - int(high or low), n + 1 - int(low)
-    return n * 0 + int(low), n * 0 + int(high or low)
+    return int(low), int(high or low), places.startswith("-")
+
+
+def rank_range(value: str, n: int) -> tuple[int, int]:
+    """First and last place (1-based) that a rank value such as "size:2", "x:-1" or "size:1-2" means among ``n``."""
+    low, high, from_end = _places(value)
+    return (n + 1 - high, n + 1 - low) if from_end else (low, high)
 
 
 def _comes_before(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
@@ -180,7 +189,7 @@ def _comes_before(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
 
     For nearest and farthest before means nearer to, or farther from, the other thing by a clear ratio.
     """
-    key = claim.value.split(":")[0], claim.other
+    key = claim.value.partition(":")[0], claim.other
     _, known = scene.memo.setdefault(("before", id(t)), (t, {}))
     if key not in known:
         known[key] = _order(*key, scene, t).astype(np.float32)
