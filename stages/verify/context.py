@@ -19,6 +19,8 @@ from stages.verify.parser import Parsed, parse
 from stages.verify.picture import Picture, picture_of
 from stages.verify.visibility import Visibility
 
+_ALIKE = frozenset({"lesion", "finding", "device"})
+
 
 @dataclass
 class Context:
@@ -99,8 +101,8 @@ class Context:
         return self._union([other for other in self.anchors if other.label == anchor.label and other.anchor_id != anchor.anchor_id])
 
     def kin_of(self, anchor: Anchor) -> tuple[np.ndarray, list[list[float]]]:
-        """Union of the masks, and the boxes, of all anchors that look like this one: of its label, its pair or its group."""
-        alike = [other for other in self.anchors if is_kin(anchor.label, other.label)]
+        """Union of the masks, and the boxes, of all anchors that look like this one."""
+        alike = [other for other in self.anchors if look_alike(anchor.label, other.label)]
         return self._union(alike), [other.box_xyxy_px for other in alike]
 
     def _union(self, anchors: list[Anchor]) -> np.ndarray:
@@ -120,8 +122,14 @@ class Context:
         return self._parsed[query.text]
 
 
+def look_alike(a: str, b: str) -> bool:
+    """Whether a picture alone may not tell objects of two labels apart: kin, or two lesions, two findings, two devices."""
+    first, second = label(a), label(b)
+    return is_kin(a, b) or (first.kind == second.kind and first.kind in _ALIKE)
+
+
 def is_kin(a: str, b: str) -> bool:
-    """Whether objects of two labels look alike: one label, both halves of a pair, or one group."""
+    """Whether two labels name the same kind of thing: one label, both halves of a pair, or one group."""
     first, second = label(a), label(b)
     alike = first.pair is not None and first.pair == second.pair
     grouped = bool({first.group, a} & {second.group, b} - {None})

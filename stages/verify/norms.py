@@ -7,7 +7,8 @@ classifiers of each class are fitted (kernel ridge regression, Saunders, Gammerm
 place where such an object lies, and is there an object at all? The lesser answer is the visibility.
 
 Patients are dealt to folds, and a patient is judged by what the other folds show: nobody's own mask is evidence for it.
-A class that too few other patients show is judged by ``visibility`` alone.
+A class that too few other patients show is judged by the norms of its kind (devices, findings), and where there are none
+either by ``visibility`` alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.core.stage import seed_for
+from stages.knowledge.labels import labels
 from stages.verify.place import N_GRADIENTS
 from stages.verify.visibility import N_MEASURES, Visibility
 
@@ -61,14 +63,15 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Norms:
-    """Classifiers of one dataset by (label, fold): (of the place, of the presence); and the fold of each patient."""
+    """Classifiers of one dataset by (label or kind, fold): (of the place, of the presence); and the fold of each patient."""
 
     folds: dict[str, int]
     models: dict[tuple[str, int], tuple[Classifier, Classifier]]
 
     def judged(self, seen: Visibility, label: str, patient_id: str) -> Visibility:
         """The measurement with the score that the norms of its class give it, where the class has norms."""
-        models = self.models.get((label, self.folds.get(patient_id, 0)))
+        fold = self.folds.get(patient_id, 0)
+        models = self.models.get((label, fold)) or self.models.get((_kind(label), fold))
         if models is None or seen.traits is None:
             return dataclasses.replace(seen, traits=None)
         score = float(_visible(models, seen.traits[None])[0])
@@ -88,6 +91,7 @@ def fit_norms(trials: Iterable[Trial], patients: set[str], seed: int) -> Norms:
     by_label: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_label[trial.label].append(trial)
+        by_label[_kind(trial.label)].append(trial)
     folds = deal(patients, seed)
     models: dict[tuple[str, int], tuple[Classifier, Classifier]] = {}
     for label, own in sorted(by_label.items()):
@@ -96,6 +100,11 @@ def fit_norms(trials: Iterable[Trial], patients: set[str], seed: int) -> Norms:
             if model is not None:
                 models[label, fold] = model
     return Norms(folds, models)
+
+
+def _kind(label: str) -> str:
+    """The kind of a label, as a key that is no label."""
+    return f"@{labels()[label].kind}"
 
 
 def deal(patients: set[str], seed: int) -> dict[str, int]:

@@ -18,13 +18,12 @@ from stages.verify import elsewhere
 from stages.verify.context import Context
 from stages.verify.norms import ELSEWHERE, REMOVED, THERE, Norms, Trial, fit_norms
 from stages.verify.picture import Picture
-from stages.verify.visibility import Visibility, diameter_px, scaled, visibility
+from stages.verify.visibility import DIAMETER_PX, Visibility, diameter_px, scaled, visibility
 
 OBJECTS_PER_LABEL = 72
 OBJECTS_PER_IMAGE = 4
 _NEAR, _FAR, _BESIDE = (0.6, 2.5), (0.85, 1.6), (0.4, 1.2)
 _FACTORS = ((0.4, 0.6), (1.6, 2.2))
-_DIAMETER_PX = 80.0
 
 
 def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> Norms:
@@ -92,7 +91,7 @@ def trials_of(job: tuple[Sample, list[Anchor], list[str]], params: VerifyParams,
 
 @dataclass(frozen=True)
 class Spot:
-    """One object with its picture at a scale at which it is no larger than ``_DIAMETER_PX``, so that trials cost little.
+    """One object with its picture at a scale at which it is no larger than ``DIAMETER_PX``, so that trials cost little.
 
     ``siblings``: union of the masks of the other objects of the label; ``kin``: of all that look alike, with their boxes.
     """
@@ -107,7 +106,7 @@ class Spot:
 def _spot(anchor: Anchor, context: Context) -> Spot:
     mask, siblings = context.masks[anchor.anchor_id], context.siblings(anchor)
     kin, boxes = context.kin_of(anchor)
-    picture, scale = context.picture, min(1.0, _DIAMETER_PX / diameter_px(mask))
+    picture, scale = context.picture, min(1.0, DIAMETER_PX / diameter_px(mask))
     small = scaled(mask, scale)
     if scale == 1 or not small.any():
         return Spot(picture, mask, siblings, kin, boxes)

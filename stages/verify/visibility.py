@@ -33,7 +33,7 @@ _N_BINS = 8
 _BIAS, _RING_WEIGHT, _EDGE_WEIGHT = -4.4, 7.93, 0.57
 _EDGE_RANGE = (-3.0, 10.0)
 # Objects are measured at most this large: a picture that is scaled down keeps its edges and loses its noise.
-_DIAMETER_PX = 72.0
+DIAMETER_PX = 72.0
 _LEAST_RING_PX = 8
 N_MEASURES = 25
 
@@ -56,7 +56,7 @@ def visibility(picture: Picture, mask: np.ndarray, same_label: np.ndarray, with_
     """Visibility of the object of ``mask`` (height, width) in the picture; ``same_label`` masks its siblings and itself."""
     rows, columns = window(mask, 12 + int(1.5 * diameter_px(mask)))
     crop = picture.crop(rows, columns)
-    scale = min(1.0, _DIAMETER_PX / diameter_px(mask))
+    scale = min(1.0, DIAMETER_PX / diameter_px(mask))
     crop, inside, siblings = crop.scaled(scale), scaled(mask[rows, columns], scale), scaled(same_label[rows, columns], scale)
     if not inside.any():
         return Visibility(0.0, 0.0, 0.0, None)

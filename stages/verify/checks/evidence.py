@@ -41,13 +41,13 @@ def judged(anchor: Anchor, context: Context) -> Visibility:
 
 
 def _appearance_fault(query: Query, found: dict[str, Visibility], context: Context) -> str:
-    """What the picture says against "bright" or "dark"; empty when nothing."""
+    """What the picture says against "bright" or "dark", with a ring of another width; empty when the opposite would not hold."""
     limit = context.thresholds.contrast_grey - context.thresholds.contrast_margin_grey
     for claim in context.parsed(query).claims:
         if claim.kind != "appearance":
             continue
         for anchor_id, seen in found.items():
             contrast = seen.contrast_grey or 0.0
-            if (contrast if claim.value == "bright" else -contrast) < limit / 2:
+            if (contrast if claim.value == "bright" else -contrast) <= -limit:
                 return f"{claim.value} is claimed of {anchor_id}, which differs from its ring by {contrast:+.1f} grey levels"
     return ""

@@ -75,6 +75,10 @@ def _on_side(side: str, towards_left: float) -> bool:
 
 
 def _contained(anchor: Anchor, label: Label, context: Context) -> bool:
-    """Inside one of the label's containers, or none of them is in the picture to lie in."""
+    """In or at one of the label's containers, or none of them is in the picture to lie in.
+
+    A mask that only touches its organ is no fault: in a projection an opacity lies behind the heart too, and two people's
+    outlines of a lesion and its organ differ by a pixel.
+    """
     containers = {other.anchor_id for other in context.anchors if other.label in (label.inside or [])}
-    return not containers or any(relation.kind == "inside" and relation.other in containers for relation in anchor.relations)
+    return not containers or any(relation.kind in ("inside", "touching") and relation.other in containers for relation in anchor.relations)
