@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +78,11 @@ class Norms:
         score = float(_visible(models, seen.traits[None])[0])
         return dataclasses.replace(seen, score=score, traits=None)
 
-    def of(self, patient_id: str) -> Norms:
-        """The part that judges one patient, to hand to a worker."""
+    def of(self, patient_id: str, names: Iterable[str]) -> Norms:
+        """The part that judges some labels of one patient, to hand to a worker."""
         fold = self.folds.get(patient_id, 0)
-        return Norms({patient_id: fold}, {key: model for key, model in self.models.items() if key[1] == fold})
+        keys = {(name, fold) if (name, fold) in self.models else (_kind(name), fold) for name in names}
+        return Norms({patient_id: fold}, {key: self.models[key] for key in sorted(keys & set(self.models))})
 
 
 NO_NORMS = Norms({}, {})
@@ -92,15 +93,19 @@ def fit_norms(trials: Iterable[Trial], patients: set[str], seed: int) -> Norms:
     by_label: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_label[trial.label].append(trial)
-        by_label[_kind(trial.label)].append(trial)
     folds = deal(patients, seed)
-    models: dict[tuple[str, int], tuple[Classifier, Classifier]] = {}
-    for label, own in sorted(by_label.items()):
-        for fold in range(FOLDS):
-            model = _fit([trial for trial in own if folds[trial.patient_id] != fold])
-            if model is not None:
-                models[label, fold] = model
+    models = {key: model for label, own in sorted(by_label.items()) for key, model in _by_fold(label, own, folds)}
+    rare = {_kind(label) for label in by_label if any((label, fold) not in models for fold in range(FOLDS))}
+    for kind in sorted(rare):
+        models.update(_by_fold(kind, [trial for label, own in sorted(by_label.items()) if _kind(label) == kind for trial in own], folds))
     return Norms(folds, models)
+
+
+def _by_fold(name: str, trials: Sequence[Trial], folds: dict[str, int]) -> Iterator[tuple[tuple[str, int], tuple[Classifier, Classifier]]]:
+    for fold in range(FOLDS):
+        model = _fit([trial for trial in trials if folds[trial.patient_id] != fold])
+        if model is not None:
+            yield (name, fold), model
 
 
 def _kind(label: str) -> str:

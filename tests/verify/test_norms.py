@@ -51,8 +51,8 @@ def test_nobodys_own_objects_are_evidence_for_them() -> None:
 
 def test_what_is_handed_to_a_worker_judges_its_patient_alike() -> None:
     norms = fit_norms(_trials(), set(PATIENTS), 7)
-    assert norms.of("p5").judged(_seen(THERE, 2), "polyp", "p5").score == norms.judged(_seen(THERE, 2), "polyp", "p5").score
-    assert {fold for _, fold in norms.of("p5").models} == {norms.folds["p5"]}
+    assert norms.of("p5", ["polyp"]).judged(_seen(THERE, 2), "polyp", "p5").score == norms.judged(_seen(THERE, 2), "polyp", "p5").score
+    assert {fold for _, fold in norms.of("p5", ["polyp", "nerve"]).models} == {norms.folds["p5"]}
 
 
 def test_a_rare_class_is_judged_by_its_kind_and_a_rare_kind_by_contrast_alone() -> None:

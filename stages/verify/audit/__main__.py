@@ -64,7 +64,7 @@ def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[AuditJob]
         chosen = set(chosen_images([sample.sample_id for sample, _ in pairs], params.audit.images_per_dataset, params.seed))
         for sample, anchors in pairs:
             if sample.sample_id in chosen:
-                yield AuditJob(sample, anchors, queries[sample.sample_id], norms.of(sample.patient_id))
+                yield AuditJob(sample, anchors, queries[sample.sample_id], norms.of(sample.patient_id, {anchor.label for anchor in anchors}))
 
 
 def _write(trials: Sequence[Trial], errors: Sequence[ItemError], seed: int) -> None:
