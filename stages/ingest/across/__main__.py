@@ -86,7 +86,7 @@ def totals(datasets: Iterable[str]) -> dict[str, Any]:
 
 def shared_pictures(datasets: Sequence[str], bits: int, workers: int) -> tuple[list[Pair], int]:
     """Pairs of pictures of different datasets that are equal or nearly so, in order, and how many pairs only collide in the hash."""
-    jobs: list[tuple[Path, frozenset[str] | None]] = [(path, None) for dataset in datasets for path in shard_paths(_samples(dataset))]
+    jobs: list[tuple[Path, frozenset[str] | None]] = [(path.resolve(), None) for dataset in datasets for path in shard_paths(_samples(dataset))]
     prints = [item for shard in ordered_map(shard_prints, jobs, workers, "perceptual hashes") for item in shard]
     owners = [item.sample_id.split("/")[0] for item in prints]
     candidates = hash_pairs([item.perceptual for item in prints], owners, bits)
