@@ -11,8 +11,7 @@ from stages.core.claims import Scene, Thresholds, scene_of
 from stages.core.geometry import decode_mask
 from stages.core.params import VerifyParams
 from stages.core.records import Anchor, Query, Sample
-from stages.knowledge.labels import members
-from stages.knowledge.labels import label
+from stages.knowledge.labels import label, members
 from stages.knowledge.words import thresholds
 from stages.verify.norms import NO_NORMS, Norms
 from stages.verify.parser import Parsed, parse

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stages.verify.place import gradients
 from stages.verify.picture import Picture
+from stages.verify.place import gradients
 
 _N_SHIFTS = 60
 _SHIFTS_IN_DIAMETERS = (0.25, 0.4, 0.55, 0.75, 1.0, 1.3)
