@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages.evaluate.files import printed_table
+from stages.verify.audit.table import printed_table as printed_audit
 from tests.import_closure import ROOT
 
 TRACKED = ("metrics/evaluate.json", "metrics/plots/evaluate_table.csv", "README.md")
@@ -24,3 +25,16 @@ def test_the_results_table_is_the_one_that_the_command_prints(tmp_path: Path, mo
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     table = readme.split("--table --markdown -->\n")[1].split("<!-- /results -->")[0]
     assert table.strip() == printed_table(markdown=True).strip()
+
+
+def test_the_audit_table_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
+    files = {"synthetic studies": "metrics/audit.json", "nine real sets": "metrics/real/audit.json"}
+    for name in (*files.values(), "README.md"):
+        shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if shown.returncode != 0:
+            pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    table = readme.split("<!-- audit -->\n")[1].split("<!-- /audit -->")[0]
+    assert table.strip() == printed_audit({name: tmp_path / path for name, path in files.items()}).strip()
