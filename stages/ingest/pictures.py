@@ -49,8 +49,6 @@ _EXIF_ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR = 258, 262, 284
 # Grey range of pictures with more than 8 bits, in percent of their pixels.
 _WIDE_PERCENTILES = (0.5, 99.5)
-# Compression level 1 (16) with the run-length strategy (17: 3): cv2.IMWRITE_PNG_COMPRESSION and _STRATEGY.
-_PNG_SETTINGS = (16, 1, 17, 3)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from stages.core.params import read_yaml
 from stages.ingest.patterns import list_files
 from stages.ingest.privacy import alias_of
 
@@ -26,11 +25,16 @@ _LIST = Path(__file__).parents[1] / "privacy.yaml"
 
 
 @functools.cache
+def _content() -> dict[str, Any]:
+    return read_yaml(_LIST, "restore it from the repository: without it nothing tells which attributes identify a patient")
+
+
+@functools.cache
 def identifying_tags() -> dict[int, str]:
     """Tag -> keyword of every identifying attribute of ``privacy.yaml`` with a tag of its own."""
     from pydicom.datadict import tag_for_keyword
 
-    content = yaml.safe_load(_LIST.read_text(encoding="utf-8"))
+    content = _content()
     tags = {int(text, 16): f"Tag{text}" for text in content["tags"]}
     for keyword in content["attributes"]:
         tag = tag_for_keyword(keyword)
@@ -42,7 +46,7 @@ def identifying_tags() -> dict[int, str]:
 
 @functools.cache
 def _patterns() -> dict[str, str]:
-    return yaml.safe_load(_LIST.read_text(encoding="utf-8"))["patterns"]
+    return _content()["patterns"]
 
 
 def identifying_attributes(dataset: Dataset) -> set[str]:
