@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro test bench real table
+.PHONY: install repro test check bench real table
 
 install: $(VENV)/installed
 
@@ -22,6 +22,12 @@ table:
 
 test: install
 	python -m pytest
+
+# Style and types; what pre-commit runs.
+check: install
+	ruff check .
+	ruff format --check .
+	mypy
 
 # Speed against peers, on one core: tests, then the figures in metrics/bench/.
 bench: export OMP_NUM_THREADS = 1
