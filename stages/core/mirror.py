@@ -58,7 +58,7 @@ _NO_SIDE = re.compile(
     rf"|{_SIDE}[,]? (?:answer|one to pick|choice|order|shape|size|way|ones? to choose|amount|number)\b|{_SIDE}\s*\?\s*$|^\s*{_SIDE}\s*,",
     re.IGNORECASE,
 )
-_IS_SIDE_QUESTION = re.compile(rf"\b(?:on|to|at|in) (?:the|its|his|her) {_SIDE}\s*\?\s*$", re.IGNORECASE)
+_IS_SIDE_QUESTION = re.compile(rf"\b(?:on|to|at|in|from|towards?) (?:the|its|his|her)(?: patient'?s| patient\u2019s)? {_SIDE}\s*\?\s*$", re.IGNORECASE)
 
 
 def mirrored_text(text: str) -> str | None:

@@ -39,6 +39,8 @@ def test_any_text_has_a_mirror_image_that_leads_back_or_none(text: str) -> None:
         ("the second cell from the left", "the second cell from the right"),
         ("on the patient's right, in the lateral third", "on the patient's left, in the lateral third"),
         ("Which one is on the right?", "Which one is on the left?"),
+        ("Where is the third nucleus from the left?", "Where is the third nucleus from the right?"),
+        ("Where is the opacity on the patient's left?", "Where is the opacity on the patient's right?"),
         ("the right one in the lower half", "the left one in the lower half"),
         ("nodule of the RUL, medial", "nodule of the LUL, medial"),
         ("lesion in the left lateral ventricle", "lesion in the right lateral ventricle"),
