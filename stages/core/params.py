@@ -169,8 +169,16 @@ class SplitParams:
 
 @dataclass(frozen=True)
 class PretrainParams:
-    """Making the nano base: its sizes, the curriculum (shares of the steps), the losses and the optimiser."""
+    """Making the nano base: its sizes, the curriculum (shares of the steps), the losses and the optimiser.
 
+    ``pictures`` is the folder of the medical pictures' samples and anchors, ``cases`` the studies written there by
+    dataset, ``patients_of`` a corpus of which only the training patients may be seen (None: all that stand there).
+    """
+
+    pictures: str
+    cases: dict[str, int]
+    picture_share: float
+    patients_of: str | None
     steps: int
     images_per_step: int
     questions_per_image: int
@@ -181,8 +189,6 @@ class PretrainParams:
     learning_rate: float
     warmup_steps: int
     decay_share: float
-    restart_steps: int
-    restart_rate: float
     weight_decay: float
     sigma_bins: float
     l1_weight: float
