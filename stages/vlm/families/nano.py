@@ -1,27 +1,12 @@
-"""Model families: how one is loaded, asked and understood. One prompt builder serves training and prediction."""
+"""The nano base: Idefics3 architecture with Florence-2's location tokens, packed questions (see ``vlm.nano``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from stages.vlm.codecs import CODECS, BoxCodec
+from stages.vlm.families.family import Family, prompt_text
 from stages.vlm.packing import Segment
-
-
-@dataclass(frozen=True)
-class Family:
-    """``instruction`` turns a referring expression into the user's words; ``codec`` names the box syntax of the answer."""
-
-    name: str
-    codec: str
-    instruction: Callable[[str], str]
-
-    @property
-    def box_codec(self) -> BoxCodec:
-        """The family's codec."""
-        return CODECS[self.codec]
 
 
 def _plain_words(text: str) -> str:
@@ -29,24 +14,14 @@ def _plain_words(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(" .?!")
 
 
-FAMILIES: dict[str, Family] = {"nano": Family("nano", "loc1000", _plain_words)}
-
-
-def find_family(name: str) -> Family:
-    """The family of that name.
-
-    Raises:
-        ValueError: unknown family; the message lists the known ones.
-    """
-    if name not in FAMILIES:
-        raise ValueError(f"unknown model family {name!r}; known: {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]
-
-
-def prompt_text(family: Family, processor: Any, expression: str) -> str:
-    """The whole prompt of a referring expression, up to where the answer starts; holds one image placeholder."""
-    content = [{"type": "image"}, {"type": "text", "text": family.instruction(expression)}]
-    return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False)
+NANO = Family(
+    name="nano",
+    codec="loc1000",
+    instruction=_plain_words,
+    end_token="<end_of_utterance>",
+    parts={"vision": r"(.*\.)?vision_model", "connector": r"(.*\.)?connector", "text": r"(.*\.)?text_model"},
+    packed=True,
+)
 
 
 class PromptTokens:
