@@ -256,18 +256,33 @@ class FinetuneParams:
 
 @dataclass(frozen=True)
 class PredictParams:
-    """Batched generation."""
+    """Batched generation, the probes, and which other contenders there are."""
 
     batch_size: int
+    batch_tokens: int
     max_boxes: int
+    constrained: bool
+    probes: list[str]
+    probe_examples: int
+    endpoint_codec: str
+    also: dict[str, str]
+
+
+@dataclass(frozen=True)
+class UnseenParams:
+    """Datasets and modalities that ``split`` keeps out of training and validation."""
+
+    datasets: list[str]
+    modalities: list[str]
 
 
 @dataclass(frozen=True)
 class EvaluateParams:
-    """Bootstrap and baselines."""
+    """Bootstrap, and what is tested unseen."""
 
     bootstrap_draws: int
     confidence: float
+    unseen: UnseenParams
 
 
 @dataclass(frozen=True)

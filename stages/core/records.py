@@ -337,7 +337,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Example:
-    """A verified example of the corpus. ``boxes_xyxy_px`` in pixels of the stored image, empty for no target."""
+    """A verified example of the corpus. ``boxes_xyxy_px`` in pixels of the stored image, empty for no target.
+
+    ``difficulty`` is that of its query. ``spacing_mm`` is [row, column], None when unknown. ``distractors_xyxy_px`` are the
+    boxes of what else could be meant: the image's other objects of the label, and of its left or right counterpart.
+    ``unseen`` marks what ``evaluate.unseen`` holds out of training and validation: a test suite of its own.
+    """
 
     example_id: str
     sample_id: str
@@ -355,6 +360,10 @@ class Example:
     size_bin: str
     claim_kinds: list[str]
     licence: str
+    difficulty: int | None = None
+    spacing_mm: list[float] | None = None
+    distractors_xyxy_px: list[list[float]] = dataclasses.field(default_factory=list)
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -369,7 +378,13 @@ class CorpusImage:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one contender answered. ``outcome`` is the codec's parse outcome; ``scores`` match the boxes."""
+    """What one contender answered. ``outcome`` is the codec's parse outcome; ``scores`` are confidences in [0, 1], one a box.
+
+    ``probe`` is empty for the plain question. A seeded subset of the examples is asked in other ways as well: flipped
+    (the mirrored picture with mirrored words; the boxes are in the pixels of the mirrored picture), blank_image (a
+    picture of its mean grey), no_text ("the object" in place of the words). ``constrained``: the decoder could write
+    nothing but boxes or "none"; ``n_steered`` counts the tokens of the answer at which that overruled the model.
+    """
 
     example_id: str
     contender: str
@@ -378,6 +393,9 @@ class Prediction:
     scores: list[float]
     outcome: str
     n_tokens: int
+    probe: str = ""
+    constrained: bool = False
+    n_steered: int = 0
 
 
 @dataclass(frozen=True)

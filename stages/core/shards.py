@@ -28,7 +28,7 @@ def write_table(folder: Path | str, record_type: type[T], records: Iterable[T], 
     An empty table still writes one shard, so that a reader sees its schema and DVC sees an out.
 
     Raises:
-        ValueError: two rows have the same key (first field; for verdicts first and second field).
+        ValueError: two rows have the same key (first field; for verdicts with the check, for predictions with the probe).
     """
     folder = Path(folder)
     key_names = _key_names(record_type)
@@ -51,6 +51,8 @@ def _key_names(record_type: type) -> list[str]:
     names = [field.name for field in dataclasses.fields(record_type)]  # type: ignore[arg-type]
     if "check" in names:
         return names[:2]
+    if "probe" in names:
+        return [names[0], "probe"]
     if record_type.__name__ == "ItemError":
         return names
     return names[:1]
