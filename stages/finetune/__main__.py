@@ -15,7 +15,7 @@ from stages.core.stage import run_stage, seed_for
 
 CORPUS = Path("data/corpus")
 ADAPTERS = Path("models/adapter")
-PLOTS = Path("metrics/plots")
+PLOTS = Path("metrics/plots/finetune")
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def finetune(params: Params) -> dict[str, Any]:
     seed = seed_for(params.seed, "finetune")
     jobs = [
         ArmJob(
-            arm, base, training_rows(examples, arm), CORPUS / "images", ADAPTERS / arm, PLOTS / f"finetune_{arm}.csv", params.finetune, seed
+            arm, base, training_rows(examples, arm), CORPUS / "images", ADAPTERS / arm, PLOTS / f"{arm}.csv", params.finetune, seed
         )
         for arm in params.finetune.arms
     ]
