@@ -13,7 +13,7 @@ from stages.evaluate.matching import example_iou, floor_iou, matched_ious
 
 log = logging.getLogger("medground")
 HIT_IOU = 0.5
-PARSE_FAILURES = ("malformed", "out_of_range", "invalid_box")
+PARSE_FAILURES = ("malformed", "out_of_range", "wrong_count", "refusal", "invalid_box")
 KNOWN_OUTCOMES = ("ok", "repaired", "none", *PARSE_FAILURES)
 # Decoding to pixels rounds: a box that passes the border by less than this is inside.
 BORDER_TOLERANCE_PX = 1e-3

@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.core.duplicates import Duplicates, Fingerprint, find_duplicates, fingerprint
 from stages.core.parallel import ordered_map
-from stages.core.params import Params, SplitParams, require
+from stages.core.params import ParamError, Params, SplitParams, UnseenParams, require
 from stages.core.records import Anchor, CorpusImage, Example, Query, Sample
 from stages.core.shards import iter_table, read_table, write_table
 from stages.core.stage import StageError, run_stage, worker_count
-from stages.split.corpus import Picture, example_of, verbatim_share
-from stages.core.duplicates import Duplicates, Fingerprint, find_duplicates, fingerprint
+from stages.split.corpus import Picture, example_of
 from stages.split.patients import SPLITS, STRICTEST_FIRST, Patient, assign, linked_groups
+from stages.split.texts import shared_texts
 
 log = logging.getLogger("medground")
-_SAMPLE_COLUMNS = ["sample_id", "dataset", "patient_id", "modality", "width", "height", "licence", "source_split"]
+_SAMPLE_COLUMNS = ["sample_id", "dataset", "patient_id", "modality", "width", "height", "licence", "source_split", "spacing_mm"]
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,11 @@ def split_corpus(params: Params) -> dict[str, Any]:
     order = list(pictures)
     prints = _fingerprints(datasets, order, worker_count(params))
     stated = stated_splits(pictures.values()) if params.split.keep_source_split else {}
-    division = divide([_patient(pictures[sample_id]) for sample_id in order], prints, params, stated)
+    unseen = unseen_pictures(pictures, params.evaluate.unseen, datasets)
+    held_out = {_patient(pictures[sample_id]) for sample_id in unseen}
+    division = divide([_patient(pictures[sample_id]) for sample_id in order], prints, params, stated, held_out)
     accepted = read_table("data/verified/accepted", Query)
-    examples = [example_of(query, pictures, division.split_of[_patient(_picture_of(query, pictures))]) for query in accepted]
+    examples = [example_of(query, pictures, division.split_of[_patient(_picture_of(query, pictures))], query.sample_id in unseen) for query in accepted]
     figures = _figures(examples, [pictures[sample_id] for sample_id in order], division)
     write_table("data/corpus/examples", Example, examples)
     _write_images(datasets, {example.sample_id for example in examples})
@@ -70,18 +73,36 @@ def stated_splits(pictures: Iterable[Picture]) -> dict[Patient, str]:
     return stated
 
 
+def unseen_pictures(pictures: Mapping[str, Picture], unseen: UnseenParams, datasets: Sequence[str]) -> set[str]:
+    """Ids of the pictures of the datasets and modalities that ``evaluate.unseen`` holds out.
+
+    Raises:
+        ParamError: it names a dataset that is not declared, or a modality that no picture has.
+    """
+    modalities = {picture.modality for picture in pictures.values()}
+    for name, asked, known in (("datasets", unseen.datasets, set(datasets)), ("modalities", unseen.modalities, modalities)):
+        for value in asked:
+            if value not in known:
+                raise ParamError(f"params.yaml:evaluate.unseen.{name}: there is no {value!r}; there are {', '.join(sorted(known))}")
+    return {sample_id for sample_id, picture in pictures.items() if picture.dataset in unseen.datasets or picture.modality in unseen.modalities}
+
+
 def divide(
-    owners: Sequence[Patient], prints: Sequence[Fingerprint], params: Params, stated: Mapping[Patient, str] | None = None
+    owners: Sequence[Patient],
+    prints: Sequence[Fingerprint],
+    params: Params,
+    stated: Mapping[Patient, str] | None = None,
+    held_out: Collection[Patient] = (),
 ) -> Division:
     """Split of the patients who own the pictures ``prints``, one owner per picture; duplicates stay together.
 
-    ``stated`` are the splits of the sources that are kept.
+    ``stated`` are the splits of the sources that are kept; the patients ``held_out`` are test, with all who are linked to them.
     """
     found = find_duplicates(prints, owners, params.split.perceptual_distance)
     links = [(owners[i], owners[j]) for i, j in [*found.exact, *found.perceptual]]
     groups = linked_groups(owners, links)
     joined = [group for group in groups if len(group) > 1]
-    split_of = assign(groups, params.seed, params.split.val_share, params.split.test_share, stated)
+    split_of = assign(groups, params.seed, params.split.val_share, params.split.test_share, stated, held_out)
     return Division(split_of, found, len(joined), sum(map(len, joined)))
 
 
@@ -103,20 +124,16 @@ def _pictures(datasets: Sequence[str]) -> dict[str, Picture]:
         for row in iter_table(Path("data/anchors") / dataset / "anchors", Anchor, columns=columns):
             picture = pictures.get(row["sample_id"])
             if picture is None:
-                raise StageError(
-                    f"{row['anchor_id']}: its sample is not in data/samples: the tables are of different runs, run `dvc repro`"
-                )
+                raise StageError(f"{row['anchor_id']}: its sample is not in data/samples: the tables are of different runs, run `dvc repro`")
             picture.boxes_xyxy_px[row["anchor_id"]] = row["box_xyxy_px"]
-            picture.labels[row["label"]] += 1
+            picture.labels[row["anchor_id"]] = row["label"]
     return pictures
 
 
 def _fingerprints(datasets: Sequence[str], order: Sequence[str], workers: int) -> list[Fingerprint]:
     """Fingerprints of all pictures in the given order."""
     items = [
-        (row["sample_id"], row["image"])
-        for dataset in datasets
-        for row in iter_table(Path("data/samples") / dataset / "samples", Sample, columns=["sample_id", "image"])
+        (row["sample_id"], row["image"]) for dataset in datasets for row in iter_table(Path("data/samples") / dataset / "samples", Sample, columns=["sample_id", "image"])
     ]
     prints = {item.sample_id: item for item in ordered_map(fingerprint, items, workers, "fingerprints")}
     return [prints[sample_id] for sample_id in order]
@@ -146,15 +163,16 @@ def _figures(examples: Sequence[Example], pictures: Sequence[Picture], division:
     found = division.duplicates
     for split in SPLITS:
         if examples and not counted[split]:
-            log.warning("split: no example is in %s; with few patients or shares of 0 that can be wanted", split)
+            log.warning("split: no example is in %s; with few patients, shares of 0 or much held out as unseen that can be wanted", split)
     return {
         "patients": {split: patients[split] for split in SPLITS},
         "examples": {split: counted[split] for split in SPLITS},
+        "unseen": sum(example.unseen for example in examples),
         "leakage": {
             "patients": len(shared),
             "exact": _across(found.exact, splits),
             "perceptual": _across(found.perceptual, splits),
-            "text": verbatim_share(examples),
+            **shared_texts(examples),
         },
         "duplicates": {
             "exact": len(found.exact),
@@ -174,12 +192,7 @@ def _across(pairs: Sequence[tuple[int, int]], splits: Sequence[str]) -> int:
 def _write_images(datasets: Sequence[str], used: set[str]) -> None:
     """Each used picture once."""
     columns = ["sample_id", "image", "width", "height"]
-    rows = (
-        CorpusImage(**row)
-        for dataset in datasets
-        for row in iter_table(Path("data/samples") / dataset / "samples", Sample, columns=columns)
-        if row["sample_id"] in used
-    )
+    rows = (CorpusImage(**row) for dataset in datasets for row in iter_table(Path("data/samples") / dataset / "samples", Sample, columns=columns) if row["sample_id"] in used)
     write_table("data/corpus/images", CorpusImage, rows)
 
 

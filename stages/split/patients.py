@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from stages.core.stage import seed_for
 
@@ -34,7 +34,12 @@ def linked_groups(patients: Iterable[Patient], links: Iterable[tuple[Patient, Pa
 
 
 def assign(
-    groups: list[list[Patient]], seed: int, val_share: float, test_share: float, stated: Mapping[Patient, str] | None = None
+    groups: list[list[Patient]],
+    seed: int,
+    val_share: float,
+    test_share: float,
+    stated: Mapping[Patient, str] | None = None,
+    held_out: Collection[Patient] = (),
 ) -> dict[Patient, str]:
     """Split of every patient. A group stays whole; it is counted in the dataset of its first patient.
 
@@ -42,14 +47,19 @@ def assign(
     else one with a patient of its validation set is validation, whatever the others are. Where a dataset has no such
     group, that split is drawn from its other groups as without ``stated``.
 
+    A group with a patient of ``held_out`` is test and counts for no share: the other groups are cut as if it were not there.
+
     Within a dataset, groups stand in an order hashed from the seed and fill the test share, then the validation
     share, as far as they fit; the rest is training. From three groups on, a wanted split gets at least one.
     The order depends on nothing but seed and patients, so that other queries or checks keep the same test patients.
     """
     by_dataset: dict[str, list[list[Patient]]] = defaultdict(list)
-    for group in groups:
-        by_dataset[group[0][0]].append(group)
     splits: dict[Patient, str] = {}
+    for group in groups:
+        if any(patient in held_out for patient in group):
+            splits |= dict.fromkeys(group, "test")
+        else:
+            by_dataset[group[0][0]].append(group)
     for dataset in sorted(by_dataset):
         ordered = sorted(by_dataset[dataset], key=lambda group: (seed_for(seed, "split", *group[0]), group[0]))
         names = _cut([len(group) for group in ordered], [_stated(group, stated or {}) for group in ordered], val_share, test_share)

@@ -57,9 +57,7 @@ def anchor(sample_id: str, number: int, box: list[float], label: str = "liver le
     )  # fmt: skip
 
 
-def query(
-    sample_id: str, number: int, anchors: list[str], text: str = "the lesion", kind: str = "single", claims: list[str] | None = None
-) -> Query:
+def query(sample_id: str, number: int, anchors: list[str], text: str = "the lesion", kind: str = "single", claims: list[str] | None = None) -> Query:
     """An accepted query about liver lesions."""
     writer = Writer("grammar", "grammar", "1", "0", 7)
     return Query(f"{sample_id}~{number}", sample_id, anchors, text, "liver lesion", kind, claims, "plain", writer)

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from stages.split.patients import assign, linked_groups
 
-PATIENTS = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 60).map("p{:02d}".format)), unique=True, min_size=1, max_size=60
-)
+PATIENTS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 60).map("p{:02d}".format)), unique=True, min_size=1, max_size=60)
 
 
 @st.composite

@@ -82,7 +82,7 @@ def test_an_equal_picture_under_two_patients_of_two_sources_joins_them(tmp_path:
     split_of = {(row.dataset, row.patient_id): row.split for row in read_table("data/corpus/examples", Example)}
     assert split_of[("a", "p04")] == split_of[("b", "p03")]
     assert figures["duplicates"] == {"exact": 1, "perceptual": 1, "hash_collisions": 0, "joined_groups": 1, "joined_patients": 2}
-    assert figures["leakage"] == {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.0}
+    assert figures["leakage"] == {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.0, "text_near": 0.0}
 
 
 def test_the_same_patient_number_in_two_sources_is_two_patients(tmp_path: Path) -> None:
