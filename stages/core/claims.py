@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -69,74 +70,117 @@ def select_all(conjunctions: Sequence[Sequence[Claim]], scene: Scene, t: Thresho
     those on the left). Where a filter is too close for some anchor, ranks are taken with and without it.
     A count that the selection cannot meet leaves nothing, one that it may or may not meet leaves nothing certain.
     """
-    sorted_out = _sort_out(conjunctions)
-    score = _least(sorted_out, scene, t)
-    certain, possible = score >= TRUE, score > FALSE
-    for claims, rows in _by_turn(sorted_out.ranks):
-        certain[rows], possible[rows] = _apply_ranks(claims, scene, t, certain[rows], possible[rows])
-    for row, counts in sorted_out.counts.items():
-        _count(counts, certain[row], possible[row])
+    said = _numbered(conjunctions)
+    state = _least(said, scene, t)
+    certain, possible = state == 2, state > 0
+    for rows, ranks in _by_turn(said):
+        certain[rows], possible[rows] = _apply_ranks(ranks, scene, t, certain[rows], possible[rows])
+    _apply_counts(said, certain, possible)
     return certain, possible
 
 
 @dataclass(frozen=True)
-class _SortedOut:
-    """Conjunctions by what their claims do: ``filters`` (distinct), ``places`` of each conjunction's filters among them from
-    its ``starts`` on (0 is no filter, k the k-th), ``ranks`` and ``counts`` by row."""
+class _Numbered:
+    """Conjunctions as numbers of their distinct ``claims``: ``codes`` one after another, conjunction k has ``lengths[k]`` of them
+    from ``starts[k]`` on. ``what`` each distinct claim does: FILTER, RANK or COUNT."""
 
-    filters: list[Claim]
-    places: list[int]
-    starts: list[int]
-    ranks: dict[int, list[Claim]]
-    counts: dict[int, set[int]]
+    claims: list[Claim]
+    what: np.ndarray
+    codes: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    def of(self, what: int) -> tuple[np.ndarray, np.ndarray]:
+        """(row, code) of every claim that does ``what``, in the order of the conjunctions."""
+        if not (self.what == what).any():
+            return _NONE, _NONE
+        places = np.flatnonzero(self.what[self.codes] == what)
+        return np.searchsorted(self.starts, places, side="right") - 1, self.codes[places]
 
 
-def _sort_out(conjunctions: Sequence[Sequence[Claim]]) -> _SortedOut:
-    out = _SortedOut([], [], [], {}, {})
-    known: dict[Claim, int] = {}
-    seen: dict[int, int] = {}  # the same by identity, which is far quicker to look up than a claim's value
-    for row, claims in enumerate(conjunctions):
-        out.starts.append(len(out.places))
-        out.places.append(0)
-        for claim in claims:
-            place = seen.get(id(claim))
-            if place is None:
-                place = known.get(claim)
-                if place is None and (claim.kind == "count" or is_relative(claim)):
-                    place = -1
-                elif place is None:
-                    out.filters.append(claim)
-                    place = len(out.filters)
-                known[claim] = seen[id(claim)] = place
-            if place > 0:
-                out.places.append(place)
-            elif claim.kind != "count":
-                out.ranks.setdefault(row, []).append(claim)
-            elif claim.number is not None:
-                out.counts.setdefault(row, set()).add(int(claim.number))
+_FILTER, _RANK, _COUNT = range(3)
+_NONE = np.zeros(0, np.intp)
+_FIELDS = operator.attrgetter("kind", "value", "other", "number")
+
+
+def _numbered(conjunctions: Sequence[Sequence[Claim]]) -> _Numbered:
+    flat = list(itertools.chain.from_iterable(conjunctions))
+    # By identity first, which is far quicker to look up than a claim's value: writers and readers share claims.
+    identities = list(map(id, flat))
+    by_identity = dict(zip(identities, flat, strict=True))
+    known: dict[tuple[str, str, str | None, float | None], int] = {}
+    numbers = {identity: known.setdefault(fields, len(known)) for identity, fields in zip(by_identity, map(_FIELDS, by_identity.values()), strict=True)}
+    codes = np.fromiter(map(numbers.__getitem__, identities), np.intp, len(flat))
+    lengths = np.fromiter(map(len, conjunctions), np.intp, len(conjunctions))
+    claims = [Claim(*fields) for fields in known]
+    what = [_COUNT if claim.kind == "count" else _RANK if is_relative(claim) else _FILTER for claim in claims]
+    return _Numbered(claims, np.array(what, np.intp), codes, np.cumsum(lengths) - lengths, lengths)
+
+
+def _least(said: _Numbered, scene: Scene, t: Thresholds) -> np.ndarray:
+    """(q, n) int8: 2 where all claims that filter are true, 0 where one is false, else 1. A crowd may hold what is meant,
+    and is never exactly that."""
+    crowd = np.where(scene.crowds, 1, 2).astype(np.int8)
+    out = np.repeat(crowd[None], len(said.lengths), axis=0)
+    if said.claims:
+        scores = np.array([margins(claim, scene, t) for claim in said.claims])
+        states = (scores >= TRUE).astype(np.int8) + (scores > FALSE)
+        some = said.lengths > 0
+        filled = np.minimum.reduceat(states[said.codes], said.starts[some], axis=0)
+        out[some] = np.minimum(filled, crowd)
     return out
 
 
-def _least(sorted_out: _SortedOut, scene: Scene, t: Thresholds) -> np.ndarray:
-    """(q, n): least margin of the claims that filter. A crowd may hold what is meant, and is never exactly that."""
-    if not sorted_out.starts:
-        return np.zeros((0, len(scene.anchors)))
-    rows = np.array([np.where(scene.crowds, 0.0, np.inf), *(margins(claim, scene, t) for claim in sorted_out.filters)])
-    return np.minimum.reduceat(rows[sorted_out.places], sorted_out.starts, axis=0)
+@dataclass(frozen=True)
+class _Ranks:
+    """One rank for each of r rows, rows of one order next to each other. ``orders``: (claim, first row, row after the last);
+    ``places``: least, greatest, counted from the end, float32 (3, r)."""
+
+    orders: list[tuple[Claim, int, int]]
+    places: np.ndarray
 
 
-def _by_turn(ranks: dict[int, list[Claim]]) -> Iterator[tuple[list[Claim], list[int]]]:
-    """Ranks of one order (by size, by distance to one thing) with their rows, first those that come first in their
-    conjunction, then those that come second ...: ranks apply one after another."""
-    for turn in range(max(map(len, ranks.values()), default=0)):
-        groups: dict[tuple[str, str | None], tuple[list[Claim], list[int]]] = {}
-        for row, claims in ranks.items():
-            if turn < len(claims):
-                claim = claims[turn]
-                ordered, rows = groups.setdefault((claim.value.partition(":")[0], claim.other), ([], []))
-                ordered.append(claim)
-                rows.append(row)
-        yield from groups.values()
+def _by_turn(said: _Numbered) -> Iterator[tuple[np.ndarray, _Ranks]]:
+    """The rows whose conjunction has a rank with their first ranks, then those that have a second one ...: ranks apply one
+    after another."""
+    rows, codes = said.of(_RANK)
+    if not len(rows):
+        return
+    order_of, places, leading = _orders(said)
+    turns = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    for turn in range(int(turns.max()) + 1):
+        now = np.flatnonzero(turns == turn)
+        now = now[np.argsort(order_of[codes[now]], kind="stable")]
+        orders, ends = order_of[codes[now]], [*np.flatnonzero(np.diff(order_of[codes[now]])) + 1, len(now)]
+        spans = [(leading[orders[first]], int(first), int(end)) for first, end in zip([0, *ends], ends, strict=False)]
+        yield rows[now], _Ranks(spans, places[:, codes[now]])
+
+
+def _orders(said: _Numbered) -> tuple[np.ndarray, np.ndarray, list[Claim]]:
+    """(number of its order, its places) of each distinct claim, and a claim of each order."""
+    known: dict[tuple[str, str | None], int] = {}
+    order_of, places = np.zeros(len(said.claims), np.intp), np.zeros((3, len(said.claims)), np.float32)
+    leading = []
+    for code in np.flatnonzero(said.what == _RANK):
+        claim = said.claims[code]
+        key = claim.value.partition(":")[0], claim.other
+        if key not in known:
+            known[key] = len(leading)
+            leading.append(claim)
+        order_of[code], places[:, code] = known[key], _places(claim.value)
+    return order_of, places, leading
+
+
+def _apply_counts(said: _Numbered, certain: np.ndarray, possible: np.ndarray) -> None:
+    """Apply the counts of all rows, in place."""
+    rows, codes = said.of(_COUNT)
+    wanted: dict[int, set[int]] = {}
+    for row, code in zip(rows.tolist(), codes.tolist(), strict=True):
+        number = said.claims[code].number
+        if number is not None:
+            wanted.setdefault(row, set()).add(int(number))
+    for row, counts in wanted.items():
+        _count(counts, certain[row], possible[row])
 
 
 def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
@@ -149,24 +193,26 @@ def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
         certain[:] = False
 
 
-def _apply_ranks(claims: Sequence[Claim], scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _apply_ranks(ranks: _Ranks, scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Who holds the row's rank among those that are certain, and among those that are possible: sure of both, else of one."""
-    q = len(certain)
-    sure, may = _ranked(claims, scene, t, np.concatenate([certain, possible]))
-    return sure[:q] & sure[q:], (may[:q] | may[q:]) & possible
+    sure, may = _ranked(ranks, scene, t, np.stack([certain, possible], axis=1))
+    return sure.all(axis=1), may.any(axis=1) & possible
 
 
-def _ranked(claims: Sequence[Claim], scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(certain, possible) anchors that hold the claimed ranks among the candidates, each (2 q, n); claims of one order, q of them."""
-    before = _comes_before(claims[0], scene, t)
-    if claims[0].kind == "relation" and not scene.with_label(claims[0].other or "").any():
-        return np.zeros_like(candidates), np.zeros_like(candidates)
+def _ranked(ranks: _Ranks, scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(certain, possible) anchors that hold the claimed ranks among the candidates, each (r, 2, n)."""
+    r, _, size = candidates.shape
     among = candidates.astype(np.float32)
-    n = among.sum(axis=1, keepdims=True)
-    low, high, from_end = np.array([_places(claim.value) for claim in claims] * 2, np.float32).T[:, :, None]
+    n = among.sum(axis=2, keepdims=True)
+    around = np.empty((r, 2, 2 * size), np.float32)  # so many candidates come before each anchor, and so many after it
+    low, high, from_end = ranks.places[:, :, None, None]
+    for claim, start, end in ranks.orders:
+        np.matmul(among[start:end].reshape(2 * (end - start), size), _neighbours(claim, scene, t), out=around[start:end].reshape(2 * (end - start), 2 * size))
+        if claim.kind == "relation" and not scene.with_label(claim.other or "").any():
+            candidates[start:end] = False
     first, last = np.where(from_end, n + 1 - high, low), np.where(from_end, n + 1 - low, high)
     held = candidates & (first >= 1) & (last <= n)
-    best, worst = 1 + among @ before, n - among @ before.T
+    best, worst = 1 + around[:, :, :size], n - around[:, :, size:]
     return held & (best >= first) & (worst <= last), held & (best <= last) & (worst >= first)
 
 
@@ -184,15 +230,16 @@ def rank_range(value: str, n: int) -> tuple[int, int]:
     return (n + 1 - high, n + 1 - low) if from_end else (low, high)
 
 
-def _comes_before(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
-    """(n, n) of 0 and 1: row anchor comes before the column anchor by more than the margin; computed once per scene.
+def _neighbours(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
+    """(n, 2 n) of 0 and 1: row anchor comes before the column anchor by more than the margin, then after it; once per scene.
 
     For nearest and farthest before means nearer to, or farther from, the other thing by a clear ratio.
     """
     key = claim.value.partition(":")[0], claim.other
     _, known = scene.memo.setdefault(("before", id(t)), (t, {}))
     if key not in known:
-        known[key] = _order(*key, scene, t).astype(np.float32)
+        before = _order(*key, scene, t)
+        known[key] = np.hstack([before, before.T]).astype(np.float32)
     return known[key]
 
 

@@ -37,9 +37,10 @@ def margins(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
 def _computed(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
     if claim.kind == "count" or is_relative(claim) or not scene.anchors:
         return np.full(len(scene.anchors), np.inf)
-    plain = Claim(claim.kind, claim.value.removeprefix(NOT), claim.other, claim.number)
+    plain = Claim(claim.kind, claim.value.removeprefix(NOT), claim.other, claim.number) if claim.negated else claim
     with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.nan_to_num(_MARGINS[claim.kind](plain, scene, t), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        score = _MARGINS[claim.kind](plain, scene, t)
+    score[np.isnan(score)] = 0.0
     if not claim.negated:
         return score
     return np.zeros(len(score)) if _may_be_unmarked(plain, scene) else -score
@@ -160,13 +161,18 @@ def _relation(claim: Claim, scene: Scene, t: Thresholds) -> np.ndarray:
 def over_others(pairs: np.ndarray, there: np.ndarray) -> np.ndarray:
     """(n,) from pair margins (n, n): true when true of every other object that is ``there``, false when of none; true of
     some only is too close to call. What has no other object is false."""
-    counted = np.broadcast_to(there, pairs.shape).copy()
-    np.fill_diagonal(counted, False)
-    low = np.where(counted, pairs, np.inf).min(axis=1)
-    high = np.where(counted, pairs, -np.inf).max(axis=1)
-    score = np.where(low >= TRUE, low, np.where(high <= FALSE, high, 0.0))
-    score[~counted.any(axis=1)] = -np.inf
-    return score
+    others = np.flatnonzero(there)
+    if not len(others):
+        return np.full(len(pairs), -np.inf)
+    scores = pairs.T[others]  # a row for each other object
+    itself = np.arange(len(others)), others
+    scores[itself] = np.inf if len(others) > 1 else -np.inf
+    low = high = scores[0]
+    if len(others) > 1:
+        low = scores.min(axis=0)
+        scores[itself] = -np.inf
+        high = scores.max(axis=0)
+    return np.where(low >= TRUE, low, np.where(high <= FALSE, high, 0.0))
 
 
 def pair_margins(value: str, scene: Scene, t: Thresholds) -> np.ndarray:

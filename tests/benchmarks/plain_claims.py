@@ -37,7 +37,9 @@ def _margin(claim: Claim, anchor: Anchor, scene: Scene, t: Thresholds) -> float:
         score = (0.5 - y / scene.height) / t.vertical_margin
         return score if claim.value == "upper" else -score
     if claim.kind == "appearance":
-        contrast = anchor.appearance.contrast or 0.0
+        contrast = anchor.appearance.contrast
+        if contrast is None:
+            return 0.0
         return ((contrast if claim.value == "bright" else -contrast) - t.contrast_grey) / t.contrast_margin_grey
     if claim.kind == "relation":
         return _direction(claim, anchor, scene, t)
