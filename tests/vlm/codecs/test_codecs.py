@@ -64,7 +64,7 @@ def test_arbitrary_text_never_becomes_a_box_outside_the_image(name: str, text: s
     decoded = CODECS[name].decode(text, 640, 480)
     assert decoded.outcome in OUTCOMES
     assert all(0 <= x0 < x1 <= 640 and 0 <= y0 < y1 <= 480 for x0, y0, x1, y1 in decoded.boxes_xyxy_px)
-    if decoded.outcome in ("malformed", "out_of_range", "none"):
+    if decoded.outcome in ("malformed", "out_of_range", "wrong_count", "refusal", "none"):
         assert decoded.boxes_xyxy_px == []
 
 
@@ -79,7 +79,7 @@ def test_arbitrary_text_never_becomes_a_box_outside_the_image(name: str, text: s
         ("none", "none", 0),
         ("", "malformed", 0),
         ("the liver", "malformed", 0),
-        ("<loc_1><loc_2><loc_30>", "malformed", 0),
+        ("<loc_1><loc_2><loc_30>", "wrong_count", 0),
         ("<loc_1><loc_2><loc_30><loc_40><loc_5>", "repaired", 1),
         ("box <loc_1><loc_2><loc_30><loc_40>", "repaired", 1),
         ("<loc_30><loc_2><loc_1><loc_40>", "out_of_range", 0),
@@ -98,8 +98,8 @@ def test_loc1000_says_how_it_read_a_text(text: str, outcome: str, n_boxes: int) 
         ('```json\n[{"bbox_2d": [1, 2, 30, 40]}]\n```', "repaired", 1),
         ("[]", "none", 0),
         ("[1, 2, 30, 40]", "malformed", 0),
-        ('[{"bbox_2d": [1, 2, 30]}]', "malformed", 0),
-        ('[{"bbox_2d": [1, 2, 30, 40', "malformed", 0),
+        ('[{"bbox_2d": [1, 2, 30]}]', "wrong_count", 0),
+        ('[{"bbox_2d": [1, 2, 30, 40', "wrong_count", 0),
         ('[{"bbox_2d": [1, 2, "30", 40]}]', "malformed", 0),
         ('[{"bbox_2d": [1, 2, 3000, 40]}]', "out_of_range", 0),
         ('[{"bbox_2d": [50, 2, 30, 40]}]', "out_of_range", 0),
