@@ -9,14 +9,14 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from stages.core.params import read_yaml
 from stages.knowledge import words
 from stages.knowledge.labels import Label, labels, members
 from stages.knowledge.priors import leak_words, unsupported_words
@@ -71,19 +71,12 @@ def tokens_of(text: str) -> list[str]:
 
 @functools.cache
 def _content() -> dict[str, Any]:
-    return yaml.safe_load((Path(__file__).parent / "lexicon.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).parent / "lexicon.yaml", "it is part of this repository: restore it")
 
 
 def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
     """(phrase, word) pairs; of two entries of one phrase the first counts."""
-    yield from _own_label_entries()
-    yield from _label_entries()
-    for noun, look in _content()["looks"].items():
-        for phrase, plural in ((noun, False), (plural_of(noun), True)):
-            yield phrase, Word("E", f"{look} {_any_of(_meant('@lesion'))}", phrase, plural)
-    for word in [*unsupported_words(), *leak_words()]:
-        yield word, Word(FLAGGED, word, word)
-    yield from _adjective_entries()
+    yield from _named()
     content = _content()
     prefixes = (RADIOGRAPH, "") if radiograph else ("",)
     for prefix in prefixes:
@@ -92,6 +85,23 @@ def _entries(radiograph: bool) -> Iterator[tuple[str, Word]]:
                 yield from ((phrase, Word(tag, value, phrase)) for phrase in phrases)
     for section, tag in VALUELESS.items():
         yield from ((phrase, Word(tag, "", phrase)) for phrase in content[section])
+
+
+@functools.cache
+def _named() -> tuple[tuple[str, Word], ...]:
+    """Names of things and adjectives: the entries of every kind of picture."""
+    return tuple(_name_entries())
+
+
+def _name_entries() -> Iterator[tuple[str, Word]]:
+    yield from _own_label_entries()
+    yield from _label_entries()
+    for noun, look in _content()["looks"].items():
+        for phrase, plural in ((noun, False), (plural_of(noun), True)):
+            yield phrase, Word("E", f"{look} {_any_of(_meant('@lesion'))}", phrase, plural)
+    for word in [*unsupported_words(), *leak_words()]:
+        yield word, Word(FLAGGED, word, word)
+    yield from _adjective_entries()
 
 
 def _own_label_entries() -> Iterator[tuple[str, Word]]:
@@ -189,31 +199,39 @@ def _plural_word(name: str) -> str:
 
 
 class Lexicon:
-    """The phrase matcher of one kind of picture; make it once per process (``lexicon``)."""
+    """The phrase matcher of one kind of picture; make it once per process (``lexicon``).
+
+    A phrase is handed to the matcher when a text first holds its first word, so that a short run does not pay for all.
+    """
 
     def __init__(self, radiograph: bool) -> None:
-        import spacy
-        from spacy.matcher import PhraseMatcher
-
-        self._vocab = spacy.blank("en").vocab
-        self._matcher = PhraseMatcher(self._vocab)
+        self._vocab, self._matcher = _blank_matcher()
         self._words: dict[str, Word] = {}
+        self._waiting: dict[str, list[list[str]]] = {}
         for phrase, word in _entries(radiograph):
-            key = " ".join(tokens_of(normalise(phrase)))
+            tokens = tokens_of(normalise(phrase))
+            key = " ".join(tokens)
             if key and key not in self._words:
                 self._words[key] = word
-                self._matcher.add(key, [self._doc(key.split(" "))])
+                self._waiting.setdefault(tokens[0], []).append(tokens)
 
     def _doc(self, tokens: list[str]) -> Any:
         from spacy.tokens import Doc
 
         return Doc(self._vocab, words=tokens)
 
+    def _expect(self, tokens: list[str]) -> None:
+        """Hand over the phrases that begin with one of the tokens."""
+        for token in self._waiting.keys() & set(tokens):
+            for phrase in self._waiting.pop(token):
+                self._matcher.add(" ".join(phrase), [self._doc(phrase)])
+
     def read(self, text: str) -> list[Word]:
         """The text as words, in order; a token that no phrase holds becomes an unknown word, a digit group a number."""
         tokens = tokens_of(normalise(text))
         if not tokens:
             return []
+        self._expect(tokens)
         best: dict[int, int] = {}
         for _, start, end in self._matcher(self._doc(tokens)):
             best[start] = max(best.get(start, 0), end)
@@ -233,6 +251,25 @@ class Lexicon:
         if _NUMBER.fullmatch(phrase):
             return Word("N", phrase.replace(",", "."), phrase)
         return Word(UNKNOWN, "", phrase)
+
+
+def _blank_matcher() -> tuple[Any, Any]:
+    """A vocabulary without weights and its phrase matcher.
+
+    spaCy's layer for neural networks imports torch where it is installed, which takes seconds and serves no rule: while
+    spaCy is imported, torch is out of its sight.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        from spacy.matcher import PhraseMatcher
+        from spacy.vocab import Vocab
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    vocab = Vocab()
+    return vocab, PhraseMatcher(vocab)
 
 
 @functools.cache
