@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from stages.core.claims import ALL_KINDS, NOT, is_relative
-from stages.verify import readings as say
 from stages.verify.lexicon import Word
-from stages.verify.readings import Builder, Reading
+from stages.verify.readings import measures, places, relations, things
+from stages.verify.readings.reading import Builder, Reading, silent, unread
 
 SILENT = frozenset("IPHioa&@,W")
 NEGATABLE = frozenset(ALL_KINDS) - {"label", "rank", "count", "size_mm"}
@@ -22,73 +22,73 @@ DENYING, LACKING = frozenset({"not", "non", "neither", "nor", "but not"}), froze
 RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
     (re.compile(pattern), builder)
     for pattern, builder in (
-        ("[!W]L|R!L", say.holding),
-        ("![^,]*?L|![^,]*", say.unread),
+        ("[!W]L|R!L", relations.holding),
+        ("![^,]*?L|![^,]*", unread),
         # Sizes. "larger than 2 cm" is no equality, a range is no size.
-        ("[MR]~?N(?:U?xN)*U", say.bounded_size),
-        ("MN", say.unread),
-        ("N~?NU", say.unread),
-        ("~?N(?:U?xN){0,2}U", say.size),
-        ("ML", say.larger_than),
+        ("[MR]~?N(?:U?xN)*U", measures.bounded_size),
+        ("MN", unread),
+        ("N~?NU", unread),
+        ("~?N(?:U?xN){0,2}U", measures.size),
+        ("ML", relations.larger_than),
         # Ranks.
-        ("OZo?", say.nth_superlative),
-        ("NZ|ZN(?!U)", say.several_superlative),
-        ("[SV][o1]N", say.side_of_two),
-        ("[zV]i?I?tL", say.higher_than),
-        ("[zV]t|(?:So|[RT])[zZ](?![^,]*L)", say.unread),
-        ("z(?:[o1][Nb])?", say.superlative),
-        ("Z(?:[o1]N?)?", say.superlative),
+        ("OZo?", measures.nth_superlative),
+        ("NZ|ZN(?!U)", measures.several_superlative),
+        ("[SV][o1]N", measures.side_of_two),
+        ("[zV]i?I?tL", relations.higher_than),
+        ("[zV]t|(?:So|[RT])[zZ](?![^,]*L)", unread),
+        ("z(?:[o1][Nb])?", measures.superlative),
+        ("Z(?:[o1]N?)?", measures.superlative),
         # Borders.
-        ("[T@]I?[SV]I?D|T[SV]oI", say.border),
-        ("T(?:I?D(?:oI)?|I)(?![SVDHhCKqo])", say.any_border),
-        ("cm", say.midline),
+        ("[T@]I?[SV]I?D|T[SV]oI", places.border),
+        ("T(?:I?D(?:oI)?|I)(?![SVDHhCKqo])", places.any_border),
+        ("cm", places.midline),
         # Relations. Two nouns in a row may be one compound: which one is meant cannot be told.
-        ("(?:So|[iT])LL", say.unread),
-        ("oNL", say.pool),
-        ("oN(?=,|$)", say.silent),
-        ("(?:So|[iTRo])[ZzOABCVSNb]+L", say.unread),
-        ("i?[CG]H?[oi]L", say.zone_of_organ),
-        ("[?Hh]oL", say.part_of),
-        ("Y[bN]?(?:S&S?)?L(?:&L)?", say.between),
-        ("So&RL", say.two_directions),
-        ("R&SoL", say.two_directions),
-        ("SoL", say.direction),
-        ("[SVC]+[HhqK]*[oi]L|[oi][SVC]+L", say.unread),
-        ("RLL", say.nearest_name),
-        ("RL", say.relation),
-        ("TL", say.touching),
-        ("iL", say.inside),
+        ("(?:So|[iT])LL", unread),
+        ("oNL", things.pool),
+        ("oN(?=,|$)", silent),
+        ("(?:So|[iTRo])[ZzOABCVSNb]+L", unread),
+        ("i?[CG]H?[oi]L", relations.zone_of_organ),
+        ("[?Hh]oL", things.part_of),
+        ("Y[bN]?(?:S&S?)?L(?:&L)?", relations.between),
+        ("So&RL", relations.two_directions),
+        ("R&SoL", relations.two_directions),
+        ("SoL", relations.direction),
+        ("[SVC]+[HhqK]*[oi]L|[oi][SVC]+L", unread),
+        ("RLL", relations.nearest_name),
+        ("RL", relations.relation),
+        ("TL", relations.touching),
+        ("iL", relations.inside),
         # Places.
-        ("b?[SV](?:&[SV])?I?D|SoC|bH|j[SVCHh]+", say.unread),
-        ("(?:VS|SV)[KqHh]?&(?:VS|SV)[KqHh]?", say.unread),
-        ("PS[Hh]?V[Hhw]?", say.patient_zone),
-        ("PS(?![Hh]?o)[Hh]?", say.patient_side),
-        ("SVw|SwV", say.patient_zone),
-        ("S[Hh]?[oi]P|SPH?|Sp", say.patient_side),
-        ("VSq[oi]I|SVq[oi]I|IVSq", say.quadrant),
-        ("VS[HK](?:[oi]I)?|IVS[HK]?|VS[oi]I|SV[HK](?:[oi]I)?|KVS", say.cell),
-        ("VS(?![ohHqK])|SV(?![ohHqK])", say.bare_quadrant),
-        ("[VS]C|C[VS]|VSq|SVq", say.unread),
-        ("S[Hh]?[oi]I|IS(?![Hh]?o)[Hh]?", say.image_side),
-        ("V[Hhw]?(?:[oi]I)?|IV(?![Hh]?o)[Hh]?", say.vertical),
-        ("C(?=[ABG,]*L)", say.central),
-        ("C[KHh]?(?:[oi]I)?|IC(?![KHh]?o)", say.centre),
-        ("S?G", say.zone),
+        ("b?[SV](?:&[SV])?I?D|SoC|bH|j[SVCHh]+", unread),
+        ("(?:VS|SV)[KqHh]?&(?:VS|SV)[KqHh]?", unread),
+        ("PS[Hh]?V[Hhw]?", places.patient_zone),
+        ("PS(?![Hh]?o)[Hh]?", places.patient_side),
+        ("SVw|SwV", places.patient_zone),
+        ("S[Hh]?[oi]P|SPH?|Sp", places.patient_side),
+        ("VSq[oi]I|SVq[oi]I|IVSq", places.quadrant),
+        ("VS[HK](?:[oi]I)?|IVS[HK]?|VS[oi]I|SV[HK](?:[oi]I)?|KVS", places.cell),
+        ("VS(?![ohHqK])|SV(?![ohHqK])", places.bare_quadrant),
+        ("[VS]C|C[VS]|VSq|SVq", unread),
+        ("S[Hh]?[oi]I|IS(?![Hh]?o)[Hh]?", places.image_side),
+        ("V[Hhw]?(?:[oi]I)?|IV(?![Hh]?o)[Hh]?", places.vertical),
+        ("C(?=[ABG,]*L)", places.central),
+        ("C[KHh]?(?:[oi]I)?|IC(?![KHh]?o)", places.centre),
+        ("S?G", places.zone),
         # Things.
-        ("S&SL", say.side_pair),
-        ("S&L", say.side_and_half),
-        ("NoL", say.unread),
-        ("[Nnb](?=[ABSVCPpTG?,]*L)|bo?", say.count),
-        ("No?(?=,|$)", say.number_of_them),
-        ("ao", say.silent),
-        ("L&L", say.name),
-        ("oL", say.inside),
-        ("LL", say.compound),
-        ("L", say.name),
-        ("S[Hh]?", say.bare_side),
-        ("A", say.shape),
-        ("B", say.appearance),
-        ("X", say.silent),
+        ("S&SL", things.side_pair),
+        ("S&L", things.side_and_half),
+        ("NoL", unread),
+        ("[Nnb](?=[ABSVCPpTG?,]*L)|bo?", measures.count),
+        ("No?(?=,|$)", measures.number_of_them),
+        ("ao", silent),
+        ("L&L", things.name),
+        ("oL", relations.inside),
+        ("LL", things.compound),
+        ("L", things.name),
+        ("S[Hh]?", places.bare_side),
+        ("A", things.shape),
+        ("B", things.appearance),
+        ("X", silent),
     )
 )
 
@@ -102,7 +102,7 @@ _DENIED = re.compile("!(?:i(?!L))?")
 def read_words(words: list[Word]) -> Reading:
     """Claims and leftovers of a text's words."""
     out = Reading()
-    kept = say.take_from(out, [part for word in words if word.tag != "_" for part in _parts(word)])
+    kept = measures.take_from(out, [part for word in words if word.tag != "_" for part in _parts(word)])
     tags = _as_places("".join(word.tag for word in kept), kept)
     place = 0
     while place < len(tags):
