@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from stages.vlm.codecs.forms import AnswerForm, answer_possible, answers_ebnf, check_label
-from stages.vlm.codecs.interface import TARGET, Decoded, Metric, SeenPx, check_boxes, check_image, reading_order
+from stages.vlm.codecs.interface import TARGET, Decoded, Metric, Repair, SeenPx, check_boxes, check_image, reading_order
 from stages.vlm.codecs.reading import Reading, refuses, says_nothing, without_thinking
 from stages.vlm.codecs.spaces import Quad, Space
+
+Said = TypeVar("Said", bound=Decoded)
 
 
 class Syntax(Protocol):
@@ -36,6 +38,31 @@ class Syntax(Protocol):
     def read(self, text: str) -> Reading:
         """The numbers of a text without its thinking block; never raises."""
         ...
+
+
+def fitting(forms: Sequence[AnswerForm], count: int) -> AnswerForm:
+    """The form that is written for that many boxes: the first that takes them."""
+    return next(form for form in forms if form.fewest <= count == form.limit(count))
+
+
+def without_boxes(answer: str, reading: Reading, nothing: str, kind: type[Said]) -> Said:
+    """Outcome of a text without a certain box or point: none, wrong_count, refusal or malformed."""
+    exactly = says_nothing(answer, nothing)
+    if exactly is not None:
+        repairs: tuple[Repair, ...] = reading.repairs if exactly else (*reading.repairs, "words_around")
+        return kind([], "none", repairs=repairs)
+    if reading.outcome == "wrong_count":
+        return kind([], "wrong_count")
+    return kind([], "refusal" if refuses(answer) else "malformed")
+
+
+def judged(decoded: Said, strict: bool, expected: int | None) -> Said:
+    """What strictness and an expected number of boxes or points make of an answer."""
+    if strict and decoded.repairs:
+        return decoded.failed("wrong_count" if "cut_off" in decoded.repairs else "malformed")
+    if expected is not None and decoded.outcome in ("ok", "repaired", "none") and decoded.count != expected:
+        return decoded.failed("wrong_count")
+    return decoded
 
 
 @dataclass(frozen=True)
@@ -72,8 +99,7 @@ class Codec:
         if not boxes_xyxy_px:
             return self.syntax.nothing
         slots = [self.syntax.slots(self.space.numbers(box, width, height, seen_px)) for box in reading_order(boxes_xyxy_px)]
-        form = next(form for form in self.syntax.forms(highest) if form.fewest <= len(slots) == form.limit(len(slots)))
-        return form.write(slots, written)
+        return fitting(self.syntax.forms(highest), len(slots)).write(slots, written)
 
     def decode(
         self,
@@ -87,13 +113,7 @@ class Codec:
         """See BoxCodec."""
         check_image(width, height)
         self.space.highest(seen_px)
-        decoded = self._decode(text, width, height, seen_px)
-        if strict and decoded.repairs:
-            return Decoded([], "wrong_count" if "cut_off" in decoded.repairs else "malformed")
-        counts = {"ok", "repaired", "none"}
-        if expected is not None and decoded.outcome in counts and len(decoded.boxes_xyxy_px) != expected:
-            return Decoded([], "wrong_count")
-        return decoded
+        return judged(self._decode(text, width, height, seen_px), strict, expected)
 
     def _decode(self, text: str, width: int, height: int, seen_px: SeenPx | None) -> Decoded:
         answer, thought = without_thinking(text)
@@ -101,22 +121,13 @@ class Codec:
         if thought and not self.syntax.thinks:
             reading = replace(reading, repairs=(*reading.repairs, "thinking"))
         if not reading.numbers:
-            return self._without_boxes(answer, reading)
+            return without_boxes(answer, reading, self.syntax.nothing, Decoded)
         placed = [self.space.place(numbers, width, height, seen_px) for numbers in reading.numbers]
         boxes = [place for place in placed if place is not None]
         if len(boxes) < len(placed):
             return Decoded([], "out_of_range")
         repairs = (*reading.repairs, "padding") if any(place.cut for place in boxes) else reading.repairs
         return Decoded([place.box_xyxy_px for place in boxes], "repaired" if repairs else "ok", reading.labels, repairs)
-
-    def _without_boxes(self, answer: str, reading: Reading) -> Decoded:
-        nothing = says_nothing(answer, self.syntax.nothing)
-        if nothing is not None:
-            repairs = reading.repairs if nothing else (*reading.repairs, "words_around")
-            return Decoded([], "none", repairs=repairs)
-        if reading.outcome == "wrong_count":
-            return Decoded([], "wrong_count")
-        return Decoded([], "refusal" if refuses(answer) else "malformed")
 
     def ebnf(self, max_boxes: int, seen_px: SeenPx | None = None) -> str:
         """See BoxCodec."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stages.vlm.codecs.numbers import Numbers
@@ -37,26 +37,27 @@ def check_label(label: str) -> str:
 
 @dataclass(frozen=True)
 class AnswerForm:
-    """``box``: texts, slots (0, 1, ..) and LABEL. ``opening`` may hold the label too. ``fewest`` boxes at least."""
+    """Parts are texts, slots (0, 1, .., in boxes only) and LABEL. ``fewest`` boxes at least, ``most`` at most."""
 
     numbers: Numbers
     box: tuple[Part, ...]
     opening: tuple[Part, ...] = ()
     separator: str = ""
-    closing: str = ""
+    closing: tuple[Part, ...] = ()
     fewest: int = 1
     most: int | None = None
 
+    def box_at(self, count: int) -> tuple[Part, ...]:
+        """Parts of the box of that number, from 1 on; the same for all unless a family numbers them."""
+        return self.box
+
     def write(self, boxes: Sequence[Sequence[int]], label: str) -> str:
         """Text of boxes given by their slots' numbers."""
-        words = ["".join(self._spell(part, box, label) for part in self.box) for box in boxes]
-        opening = "".join(self._spell(part, (), label) for part in self.opening)
-        return opening + self.separator.join(words) + self.closing
+        words = [self._spell(self.box_at(count), box, label) for count, box in enumerate(boxes, start=1)]
+        return self._spell(self.opening, (), label) + self.separator.join(words) + self._spell(self.closing, (), label)
 
-    def _spell(self, part: Part, box: Sequence[int], label: str) -> str:
-        if isinstance(part, str):
-            return part
-        return label if part == LABEL else self.numbers.spell(box[part])
+    def _spell(self, parts: Sequence[Part], box: Sequence[int], label: str) -> str:
+        return "".join(part if isinstance(part, str) else label if part == LABEL else self.numbers.spell(box[part]) for part in parts)
 
     def limit(self, max_boxes: int) -> int:
         """The most boxes of this form when an answer may have ``max_boxes``."""
@@ -67,18 +68,21 @@ class AnswerForm:
         most = self.limit(max_boxes)
         if most < self.fewest:
             return []
+        slots = sorted({part for part in self.box_at(1) if isinstance(part, int) and part != LABEL})
+        return [*self.box_rules(name, most), *(f"{name}_slot{slot} ::= {self.numbers.rule(slot)}" for slot in slots)]
+
+    def box_rules(self, name: str, most: int) -> list[str]:
+        """Rules of the answer and its boxes, without those of the slots."""
         repeat = f"{name}_more{{{self.fewest - 1},{most - 1}}}" if most > 1 else ""
         rules = [
-            f"{name} ::= " + _row(self._words(self.opening, name), f"{name}_box", repeat, _quoted(self.closing)),
-            f"{name}_box ::= " + self._words(self.box, name),
+            f"{name} ::= " + row(self.words(self.opening, name), f"{name}_box", repeat, self.words(self.closing, name)),
+            f"{name}_box ::= " + self.words(self.box_at(1), name),
         ]
-        if most > 1:
-            rules.append(f"{name}_more ::= " + _row(_quoted(self.separator), f"{name}_box"))
-        slots = sorted({part for part in self.box if isinstance(part, int) and part != LABEL})
-        return rules + [f"{name}_slot{slot} ::= {self.numbers.rule(slot)}" for slot in slots]
+        return [*rules, f"{name}_more ::= " + row(quoted(self.separator), f"{name}_box")] if most > 1 else rules
 
-    def _words(self, parts: Sequence[Part], name: str) -> str:
-        return _row(*(_quoted(part) if isinstance(part, str) else "label" if part == LABEL else f"{name}_slot{part}" for part in parts))
+    def words(self, parts: Sequence[Part], name: str) -> str:
+        """Parts as EBNF."""
+        return row(*(quoted(part) if isinstance(part, str) else "label" if part == LABEL else f"{name}_slot{part}" for part in parts))
 
     def possible(self, prefix: str, max_boxes: int) -> bool:
         """Whether an answer of this form, with no box reversed or empty, begins with ``prefix``."""
@@ -88,8 +92,8 @@ class AnswerForm:
         walk = _Walk(prefix, self.numbers)
         walk.along(self.opening)
         for count in range(1, most + 1):
-            walk.along(self.box)
-            if walk.verdict is None and count >= self.fewest and self.closing.startswith(walk.rest):
+            walk.along(self.box_at(count))
+            if count >= self.fewest and walk.ends(self.closing):
                 return True
             if count < most:
                 walk.along((self.separator,))
@@ -123,6 +127,14 @@ class _Walk:
                 self._label()
             else:
                 self._number(part, earlier)
+
+    def ends(self, closing: Sequence[Part]) -> bool:
+        """Whether the rest of the text is the closing, or a beginning of it."""
+        if self.verdict is not None:
+            return self.verdict
+        end = replace(self)
+        end.along(closing)
+        return end.verdict is True or (end.verdict is None and end.at == len(end.text))
 
     def _literal(self, part: str) -> None:
         if self.text.startswith(part, self.at):
@@ -162,7 +174,7 @@ def answers_ebnf(forms: Sequence[AnswerForm], nothing: str, max_boxes: int) -> s
     """
     check_most(max_boxes)
     ruled = {f"form{index}": form.rules(f"form{index}", max_boxes) for index, form in enumerate(forms)}
-    root = "root ::= " + " | ".join([_quoted(nothing), *(name for name, rules in ruled.items() if rules)])
+    root = "root ::= " + " | ".join([quoted(nothing), *(name for name, rules in ruled.items() if rules)])
     rows = [row for rules in ruled.values() for row in rules]
     label = [LABEL_RULE] if any(" label" in row for row in rows) else []
     return "\n".join([root, *rows, *label]) + "\n"
@@ -193,10 +205,11 @@ def _matched(pattern: re.Pattern[str], text: str, at: int) -> str:
     return found.group() if found else ""
 
 
-def _row(*words: str) -> str:
+def row(*words: str) -> str:
+    """Words of an EBNF rule, the empty ones left out."""
     return " ".join(word for word in words if word)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """An EBNF literal; empty for an empty text."""
     return json.dumps(text) if text else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, Self, get_args
 
 Outcome = Literal["ok", "repaired", "malformed", "out_of_range", "wrong_count", "refusal", "none"]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
@@ -35,6 +35,15 @@ class Decoded:
     labels: list[str] = field(default_factory=list)
     repairs: tuple[Repair, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """How many places the answer names."""
+        return len(self.boxes_xyxy_px)
+
+    def failed(self, outcome: Outcome) -> Self:
+        """An answer of the same type that gives nothing."""
+        return type(self)([], outcome)
+
 
 @dataclass(frozen=True)
 class DecodedPoints(Decoded):
@@ -45,13 +54,18 @@ class DecodedPoints(Decoded):
 
     points_xy_px: list[list[float]] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """How many places the answer names."""
+        return len(self.points_xy_px)
+
 
 class BoxCodec(Protocol):
     """Boxes to a family's text and back.
 
-    ``quantum``: widest error of one coordinate, as a share of the longer side that the space covers (its width or
-    height; for absolute pixels of the smallest picture that a family shows, see the codec). ``metric``: how answers
-    are scored; ``pointing`` codecs decode to DecodedPoints.
+    ``quantum``: widest error of one coordinate, as a share of the side that the numbers cover (a box that would come
+    out empty is widened: up to twice that). ``metric``: how answers are scored; ``pointing`` codecs decode to
+    DecodedPoints.
 
     ``seen_px`` is (width, height) of the picture as the model sees it after its processor. Only codecs of absolute
     pixels need it and raise ValueError without it; the others ignore it.

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.vlm.codecs.forms import LABEL, AnswerForm
-from stages.vlm.codecs.groups import grouped
+from stages.vlm.codecs.groups import XYXY, Order, arranged
 from stages.vlm.codecs.interface import Repair
 from stages.vlm.codecs.numbers import Corners
 from stages.vlm.codecs.reading import MALFORMED, WRONG_COUNT, Reading
 from stages.vlm.codecs.spaces import Quad
 
-XYXY = (0, 1, 2, 3)
-YXYX = (1, 0, 3, 2)
 _FENCED = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL)
 _OBJECT = re.compile(r"\{[^{}]*\}")
 
@@ -29,7 +27,7 @@ class JsonList:
     """
 
     key: str
-    order: tuple[int, int, int, int] = XYXY
+    order: Order = XYXY
     fenced: bool = False
     thinks: bool = False
 
@@ -43,7 +41,7 @@ class JsonList:
         a, b, c, d = self.order
         box = (f'{{"{self.key}": [', a, ", ", b, ", ", c, ", ", d, '], "label": "', LABEL, '"}')
         opening, closing = ("```json\n[", "]\n```") if self.fenced else ("[", "]")
-        return (AnswerForm(Corners(highest=highest), box, (opening,), ", ", closing),)
+        return (AnswerForm(Corners(highest=highest), box, (opening,), ", ", (closing,)),)
 
     def slots(self, quad: Quad) -> tuple[int, ...]:
         """See Syntax."""
@@ -63,14 +61,17 @@ class JsonList:
 
     def _entries(self, entries: Sequence[Any], repairs: tuple[Repair, ...]) -> Reading:
         """Numbers of parsed objects; one object of another structure makes the whole malformed."""
-        rows = [entry.get(self.key) if isinstance(entry, dict) else None for entry in entries]
-        if any(not isinstance(row, list) or any(not _is_number(value) for value in row) for row in rows):
-            return MALFORMED
+        rows: list[list[Any]] = []
+        for entry in entries:
+            row = entry.get(self.key) if isinstance(entry, dict) else None
+            if not isinstance(row, list) or not all(_is_number(value) for value in row):
+                return MALFORMED
+            rows.append(row)
         if any(len(row) != 4 for row in rows):
             return WRONG_COUNT
         labels = [entry.get("label", "") for entry in entries]
         decimals: tuple[Repair, ...] = ("decimals",) if any(isinstance(value, float) for row in rows for value in row) else ()
-        boxes = [box for row in rows for box in grouped(row, self.order)]
+        boxes = [arranged(row, self.order) for row in rows]
         return Reading(boxes, [label if isinstance(label, str) else "" for label in labels], (*repairs, *decimals))
 
     def _salvaged(self, text: str) -> Reading:

@@ -9,7 +9,7 @@ from typing import Final
 
 from stages.vlm.codecs.codec import Codec, Syntax
 from stages.vlm.codecs.forms import AnswerForm
-from stages.vlm.codecs.groups import digits, grouped
+from stages.vlm.codecs.groups import number
 from stages.vlm.codecs.interface import NOTHING
 from stages.vlm.codecs.numbers import Corners
 from stages.vlm.codecs.reading import MALFORMED, WRONG_COUNT, Reading
@@ -40,10 +40,10 @@ class MarkedTokens:
 
     def read(self, text: str) -> Reading:
         """See Syntax."""
-        numbers = [digits(found) for found in _TOKEN.findall(text)]
+        numbers = [number(found) for found in _TOKEN.findall(text)]
         if len(numbers) < 4:
             return WRONG_COUNT if numbers else MALFORMED
-        boxes = grouped(numbers)
+        boxes: list[tuple[float, ...]] = [tuple(numbers[at : at + 4]) for at in range(0, len(numbers) - 3, 4)]
         labels = [""] * len(boxes)
         if len(numbers) % 4:
             return Reading(boxes, labels, ("cut_off",))
