@@ -233,30 +233,49 @@ class AugmentParams:
 
 
 @dataclass(frozen=True)
+class ValidationParams:
+    """How often the training answers questions of the validation patients, and what follows from the answers."""
+
+    every_steps: int
+    examples: int
+    patience: int
+    keep: str
+
+
+@dataclass(frozen=True)
 class FinetuneParams:
     """Arms, optimiser and adapter of the fine-tuning."""
 
     arms: list[str]
+    mix_name_share: float
     parallel_arms: int
+    launcher: str
     max_steps: int
     images_per_step: int
+    accumulation: int
     questions_per_image: int
     learning_rate: float
+    schedule: str
     warmup_share: float
     weight_decay: float
+    max_grad_norm: float
     precision: str
+    attention: str
+    gradient_checkpointing: bool
+    loader_workers: int
     location_loss: bool
     sigma_bins: float
     l1_weight: float
     dense_weight: float
     checkpoint_steps: int
+    validation: ValidationParams
     lora: LoraParams
     augment: AugmentParams
 
 
 @dataclass(frozen=True)
 class PredictParams:
-    """Batched generation, the probes, and which other contenders there are."""
+    """Batched generation, the decoder's constraint, and the probes."""
 
     batch_size: int
     batch_tokens: int
@@ -265,7 +284,6 @@ class PredictParams:
     probes: list[str]
     probe_examples: int
     endpoint_codec: str
-    also: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -325,8 +343,8 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     return build(Params, read_yaml(path, "run from the repository's root, where params.yaml lies"), path.name)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """The safe loader, which builds plain values only; a key that stands twice is an error, not an overwrite."""
+class _StrictLoader(yaml.CSafeLoader):
+    """The safe loader (its compiled form), which builds plain values only; a key that stands twice is an error, not an overwrite."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         first_line: dict[Any, int] = {}

@@ -9,14 +9,18 @@ import numpy as np
 from stages.core.params import PretrainParams
 from stages.vlm.families import PromptTokens
 from stages.vlm.packing import pack_rows
-from stages.vlm.pretrain.language import Phrase, write_phrases
+from stages.vlm.pretrain.asking import augmented, name_phrases
+from stages.vlm.pretrain.language import write_phrases
+from stages.vlm.pretrain.nouns import Phrase
+from stages.vlm.pretrain.pool import Picture, Pool
 from stages.vlm.pretrain.scenes import Difficulty, Scene, make_scene
-from stages.vlm.pretrain.targets import dense_targets
+from stages.vlm.pretrain.targets import dense_targets, kind_names
 
-TRAINING, HELD_OUT, WORDS = 1, 2, 3
+TRAINING, HELD_OUT, WORDS, PICTURES = 1, 2, 3, 4
 NAMES_ONLY = {"name": 4.0, "place": 1.0, "none": 0.5}
 EVERYTHING = {
-    "name": 1.2, "plural": 0.5, "none": 0.8, "place": 2.5, "extreme": 4.0, "size": 4.0, "level": 1.5, "form": 1.5, "relation": 5.0, "both": 4.0, "edge": 1.0,
+    "name": 1.0, "plural": 0.6, "none": 1.0, "place": 1.6, "extreme": 4.0, "size": 7.0, "level": 5.0, "form": 8.0, "relation": 4.0,
+    "both": 9.0, "edge": 0.7,
 }  # fmt: skip
 
 
@@ -38,24 +42,29 @@ def normalised(image: np.ndarray) -> np.ndarray:
 class SceneBatches:
     """Indexable source of training batches (see ``torch.utils.data.DataLoader`` with ``batch_size=None``)."""
 
-    def __init__(self, params: PretrainParams, tokens: PromptTokens, seed: int):
-        self._params, self._tokens, self._seed = params, tokens, seed
+    def __init__(self, params: PretrainParams, tokens: PromptTokens, pool: Pool, seed: int):
+        self._params, self._tokens, self._pool, self._seed = params, tokens, pool, seed
+        self._kinds = kind_names(pool.labels)
 
     def __len__(self) -> int:
-        return self._params.steps + self._params.restart_steps
+        return self._params.steps
 
     def __getitem__(self, step: int) -> dict[str, Any]:
         if step >= len(self):
             raise IndexError(step)
         difficulty, weights = stage_of(step, self._params)
         scenes, rows = [], []
+        pictures = round(self._params.picture_share * self._params.images_per_step)
         for index in range(self._params.images_per_step):
-            scene, phrases = self.draw((self._seed, TRAINING, step, index), difficulty, weights)
+            if index < pictures:
+                scene, phrases = self.draw_picture((self._seed, PICTURES, step, index))
+            else:
+                scene, phrases = self.draw((self._seed, TRAINING, step, index), difficulty, weights)
             scenes.append(scene)
             rows.append([self.segment(scene, phrase) for phrase in phrases])
         batch: dict[str, Any] = dict(pack_rows(self._tokens.prefix_ids, rows, self._tokens.pad_id))
         batch["pixel_values"] = np.stack([normalised(scene.image) for scene in scenes])
-        dense = [dense_targets(scene, self._params.patch_px) for scene in scenes]
+        dense = [dense_targets(scene, self._params.patch_px, self._kinds) for scene in scenes]
         batch["dense"] = {key: np.stack([one[key] for one in dense]) for key in dense[0]}
         return batch
 
@@ -68,6 +77,18 @@ class SceneBatches:
             if not scene.things:
                 continue
             phrases = write_phrases(scene, np.random.default_rng((*seed, attempt, WORDS)), self._params.questions_per_image, weights)
+            if phrases:
+                return scene, phrases
+
+    def draw_picture(self, seed: tuple[int, ...]) -> tuple[Scene, list[Phrase]]:
+        """A medical picture, every data set equally often, changed a little, and its class names."""
+        rng = np.random.default_rng(seed)
+        sets = sorted(self._pool.training)
+        while True:
+            pictures = self._pool.training[sets[int(rng.integers(len(sets)))]]
+            picture: Picture = pictures[int(rng.integers(len(pictures)))]
+            scene = augmented(picture, rng)
+            phrases = name_phrases(picture, scene, rng, self._params.questions_per_image)
             if phrases:
                 return scene, phrases
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from stages.core.params import Params, ParamError, read_yaml
+from stages.core.params import ParamError, Params, read_yaml
 from stages.core.stage import StageError, run_stage, seed_for
 
 STAGES = ("phantom", "ingest", "anchor")

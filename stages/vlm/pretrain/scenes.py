@@ -34,7 +34,8 @@ class Thing:
     """One object of a scene. ``box_xyxy_px`` is the tight pixel-edge box of its visible mask.
 
     ``shade`` is bright | dark | "" against what surrounds it (grey things), ``colour`` a name of COLOURS or "".
-    ``parent`` is the index of the thing that it lies in, -1 for none.
+    ``parent`` is the index of the thing that it lies in, -1 for none. ``elongation`` is the major over the minor axis of
+    the mask's second moments, ``solidity`` its area over that of its convex hull, ``centre_xy_px`` its centroid.
     """
 
     kind: str
@@ -42,7 +43,8 @@ class Thing:
     shade: str
     texture: str
     level: float
-    aspect: float
+    elongation: float
+    solidity: float
     parent: int
     box_xyxy_px: tuple[float, float, float, float]
     area_px: int
@@ -164,7 +166,7 @@ def _add_containers(rng: np.random.Generator, canvas: _Canvas, grey: bool) -> No
         geometry = _geometry(rng, group, where[0] * side, where[1] * side, half * side, angle)
         patch = coverage(group.kind, geometry, side)
         if patch is not None and not (canvas.owner[patch.rows, patch.columns][patch.alpha > 0.5] >= 0).any():
-            _paint(rng, canvas, group, patch, geometry.aspect, -1)
+            _paint(rng, canvas, group, patch, -1)
 
 
 def _geometry(rng: np.random.Generator, group: _Group, x: float, y: float, half: float, angle: float | None) -> Geometry:
@@ -203,11 +205,11 @@ def _place(rng: np.random.Generator, canvas: _Canvas, group: _Group, scale: tupl
         owners = canvas.owner[patch.rows, patch.columns][near]
         if owners.size == 0 or owners.min() != owners.max() or (home >= -1 and owners[0] != home):
             continue
-        _paint(rng, canvas, group, patch, geometry.aspect, int(owners[0]))
+        _paint(rng, canvas, group, patch, int(owners[0]))
         return
 
 
-def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, patch: Patch, aspect: float, parent: int) -> None:
+def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, patch: Patch, parent: int) -> None:
     """Add the thing unless it would be too small or too faint to see."""
     mask = patch.alpha > 0.5
     area = int(mask.sum())
@@ -225,8 +227,25 @@ def _paint(rng: np.random.Generator, canvas: _Canvas, group: _Group, patch: Patc
     shade = "" if group.colour or abs(delta) < 25 else ("bright" if delta > 0 else "dark")
     rows, columns = np.flatnonzero(mask.any(axis=1)) + patch.rows.start, np.flatnonzero(mask.any(axis=0)) + patch.columns.start
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    canvas.things.append(Thing(group.kind, group.colour, shade, group.texture, float(fill.mean()), aspect, parent, box, area, centre))
+    centre, elongation, solidity = form_of_mask(mask)
+    centre = (centre[0] + patch.columns.start, centre[1] + patch.rows.start)
+    canvas.things.append(Thing(group.kind, group.colour, shade, group.texture, float(fill.mean()), elongation, solidity, parent, box, area, centre))
+
+
+def form_of_mask(mask: np.ndarray) -> tuple[tuple[float, float], float, float]:
+    """Centroid (x, y) in pixel-edge coordinates, elongation and solidity of a boolean mask with at least one pixel."""
+    grey = mask.astype(np.uint8)
+    moments = cv2.moments(grey, binaryImage=True)
+    area = moments["m00"]
+    # A pixel is a square, not a point: its own second moment is 1/12.
+    xx, yy, xy = moments["mu20"] / area + 1 / 12, moments["mu02"] / area + 1 / 12, moments["mu11"] / area
+    spread = float(np.hypot((xx - yy) / 2, xy))
+    elongation = float(np.sqrt(((xx + yy) / 2 + spread) / max((xx + yy) / 2 - spread, 1e-6)))
+    # The hull of the pixels' corners, so that a filled square is all of its own hull.
+    corners = np.argwhere(grey)[:, ::-1]
+    around = np.concatenate([corners, corners + (0, 1), corners + (1, 0), corners + (1, 1)]).astype(np.int32)
+    hull = cv2.contourArea(cv2.convexHull(around))
+    return (moments["m10"] / area + 0.5, moments["m01"] / area + 0.5), elongation, float(area / max(hull, area))
 
 
 def _fill(rng: np.random.Generator, group: _Group, under: np.ndarray) -> np.ndarray | None:

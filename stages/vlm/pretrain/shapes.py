@@ -79,7 +79,7 @@ KINDS: dict[str, ShapeKind] = {
     "square": ShapeKind(_box, (0.92, 1.0), False, ("square", "box")),
     "triangle": ShapeKind(_triangle, (0.85, 1.0), False, ("triangle",)),
     "ring": ShapeKind(_ring, (0.75, 1.0), True, ("ring", "donut")),
-    "blob": ShapeKind(_blob, (0.6, 1.0), True, ("blob", "patch", "splash")),
+    "blob": ShapeKind(_blob, (0.45, 1.0), True, ("blob", "patch", "splash")),
     "bean": ShapeKind(_bean, (0.55, 0.75), True, ("bean",)),
     "tube": ShapeKind(_tube, (0.3, 0.5), True, ("tube", "worm", "strip")),
 }

@@ -1,34 +1,46 @@
 """Dense auxiliary targets: what every patch of the image shows, where its thing ends, and how it ranks among its like.
 
-Four numbers an image are too thin a signal to learn to see from; the scene knows the rest for free.
+Four numbers an image are too thin a signal to learn to see from; the scene knows the rest for free. The same for
+generic scenes and medical pictures: ranks need no language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from stages.vlm.pretrain.scenes import COLOURS, SHAPES, Scene, Thing
 
-KIND_NAMES = ("",) + SHAPES
 LOOK_NAMES = ("", "bright", "dark", *COLOURS)
 RANK_LEVELS = 4
 RANK_KEYS: tuple[Callable[[Thing], float], ...] = (
     lambda thing: thing.centre_xy_px[0],
     lambda thing: thing.centre_xy_px[1],
     lambda thing: float(thing.area_px),
+    lambda thing: thing.level,
 )
-RANKS = len(RANK_KEYS) * 4
-HEAD_SIZES = {"kind": len(KIND_NAMES), "look": len(LOOK_NAMES), "box": 4, "rank": RANKS * RANK_LEVELS}
+# Thresholds between the levels of form: major over minor axis, and area over that of the convex hull.
+ELONGATION_STEPS, SOLIDITY_STEPS = (1.2, 1.4, 1.85), (0.75, 0.82, 0.9)
+RANKS = len(RANK_KEYS) * 4 + 2
 
 
-def dense_targets(scene: Scene, patch_px: int) -> dict[str, np.ndarray]:
+def kind_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """What a patch may show, nothing first: generic shapes and the classes of the medical pictures."""
+    return ("", *SHAPES, *labels)
+
+
+def head_sizes(labels: Sequence[str]) -> dict[str, int]:
+    """Widths of the head's parts."""
+    return {"kind": len(kind_names(labels)), "look": len(LOOK_NAMES), "box": 4, "rank": RANKS * RANK_LEVELS}
+
+
+def dense_targets(scene: Scene, patch_px: int, kinds: Sequence[str]) -> dict[str, np.ndarray]:
     """Per patch, row by row: ``kind`` and ``look`` (n,), ``box`` (n, 4) as shares of the side, ``rank`` (n, RANKS).
 
     A patch belongs to the innermost thing that covers a tenth of it. ``kind`` 0 is the ground, where box and rank
-    mean nothing.
+    mean nothing; ``kinds`` are the names that it counts in (see ``kind_names``).
     """
     side = scene.image.shape[0]
     grid = side // patch_px
@@ -36,15 +48,18 @@ def dense_targets(scene: Scene, patch_px: int) -> dict[str, np.ndarray]:
     owner = np.full(grid * grid, -1)
     for index in range(len(scene.things)):
         owner[(patches == index).sum(axis=1) * 10 >= patch_px * patch_px] = index
-    kinds = np.array([KIND_NAMES.index(thing.kind) for thing in scene.things] + [0])
+    kind = np.array([kinds.index(thing.kind) for thing in scene.things] + [0])
     looks = np.array([LOOK_NAMES.index(thing.colour or thing.shade) for thing in scene.things] + [0])
     boxes = np.array([thing.box_xyxy_px for thing in scene.things] + [(0.0, 0.0, 0.0, 0.0)], np.float32) / side
     ranks = np.concatenate([rank_table(scene.things), np.zeros((1, RANKS), np.int64)])
-    return {"kind": kinds[owner], "look": looks[owner], "box": boxes[owner], "rank": ranks[owner]}
+    return {"kind": kind[owner], "look": looks[owner], "box": boxes[owner], "rank": ranks[owner]}
 
 
 def rank_table(things: list[Thing]) -> np.ndarray:
-    """Rank of each thing by x, y and area, from either end, among its kind and among all: (things, RANKS), capped."""
+    """Rank of each thing by x, y, area and grey level, from either end, among its kind and among all, and its form.
+
+    (things, RANKS), every entry below RANK_LEVELS.
+    """
     table = np.zeros((len(things), RANKS), np.int64)
     kinds = np.array([thing.kind for thing in things])
     same = kinds[:, None] == kinds[None, :]
@@ -53,15 +68,17 @@ def rank_table(things: list[Thing]) -> np.ndarray:
         less, more = values[None, :] < values[:, None], values[None, :] > values[:, None]
         for offset, matrix in enumerate((less & same, more & same, less, more)):
             table[:, column * 4 + offset] = np.minimum(matrix.sum(axis=1), RANK_LEVELS - 1)
+    table[:, -2] = np.searchsorted(ELONGATION_STEPS, [thing.elongation for thing in things])
+    table[:, -1] = np.searchsorted(SOLIDITY_STEPS, [thing.solidity for thing in things])
     return table
 
 
-def dense_loss(outputs: Any, targets: dict[str, Any]) -> Any:
-    """Loss of a linear head's ``outputs`` (images, patches, sum of HEAD_SIZES) against stacked ``dense_targets``."""
+def dense_loss(outputs: Any, targets: dict[str, Any], sizes: dict[str, int]) -> Any:
+    """Loss of a linear head's ``outputs`` (images, patches, sum of ``sizes``) against stacked ``dense_targets``."""
     import torch
     from torch.nn import functional
 
-    parts = dict(zip(HEAD_SIZES, outputs.float().split(list(HEAD_SIZES.values()), dim=-1), strict=True))
+    parts = dict(zip(sizes, outputs.float().split(list(sizes.values()), dim=-1), strict=True))
     covered = targets["kind"] > 0
     # Most patches show the ground: a plain mean would be content with never seeing anything else.
     share = covered.float().mean()
@@ -70,4 +87,4 @@ def dense_loss(outputs: Any, targets: dict[str, Any]) -> Any:
     look = (functional.cross_entropy(parts["look"].flatten(0, 1), targets["look"].flatten(), reduction="none") * weight.flatten()).mean()
     box = (parts["box"][covered] - targets["box"][covered]).abs().mean()
     rank = functional.cross_entropy(parts["rank"][covered].reshape(-1, RANK_LEVELS), targets["rank"][covered].reshape(-1))
-    return kind + 0.5 * look + 8.0 * box + 0.5 * rank
+    return kind + 0.5 * look + 8.0 * box + 0.7 * rank

@@ -6,6 +6,8 @@ import csv
 import logging
 import math
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from stages.vlm.packing import answer_logits
 from stages.vlm.pretrain.batches import EVERYTHING, WORDS, SceneBatches
 from stages.vlm.pretrain.heldout import heldout_accuracy
 from stages.vlm.pretrain.language import write_phrases
+from stages.vlm.pretrain.pool import read_pool
 from stages.vlm.pretrain.scenes import Difficulty, make_scene
-from stages.vlm.pretrain.targets import HEAD_SIZES, dense_loss
+from stages.vlm.pretrain.targets import dense_loss, head_sizes
 
 log = logging.getLogger("medground")
 
@@ -36,6 +39,7 @@ class Run:
     head: Any
     optimisers: list[Any]
     step: int
+    head_sizes: dict[str, int]
 
 
 def shape_of(params: PretrainParams) -> NanoShape:
@@ -64,15 +68,16 @@ def vocabulary_texts(seed: int, scenes: int = 1500) -> list[str]:
     return texts + [f" {word}" for word in words] * 12
 
 
-def start_run(params: PretrainParams, processor: Any, seed: int) -> Run:
+def start_run(params: PretrainParams, processor: Any, labels: Sequence[str], seed: int) -> Run:
     """A fresh model with its auxiliary head and optimisers."""
     import torch
 
     torch.manual_seed(seed % 2**31)
     model = build_model(processor.tokenizer, shape_of(params))
     use_lean_attention(model)
-    head = torch.nn.Linear(params.vision_width, sum(HEAD_SIZES.values()))
-    return Run(model, head, make_optimisers(model, head, params), 0)
+    sizes = head_sizes(labels)
+    head = torch.nn.Linear(params.vision_width, sum(sizes.values()))
+    return Run(model, head, make_optimisers(model, head, params), 0, sizes)
 
 
 def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
@@ -89,15 +94,10 @@ def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
 
 
 def rate_at(step: int, params: PretrainParams) -> float:
-    """Share of the peak step size: linear warm-up, constant, linear decay to 2% over the last ``decay_share``.
-
-    Then a warm restart (Loshchilov & Hutter, 2017): from ``restart_rate`` linearly down to 2% again.
-    """
-    if step >= params.steps:
-        return max(params.restart_rate * (params.steps + params.restart_steps - step) / params.restart_steps, 0.02)
+    """Share of the peak step size: linear warm-up, constant, linear decay to 1% over the last ``decay_share``."""
     warm = min(1.0, (step + 1) / params.warmup_steps)
     left = (params.steps - step) / max(params.decay_share * params.steps, 1.0)
-    return warm * min(1.0, max(left, 0.02))
+    return warm * min(1.0, max(left, 0.01))
 
 
 def train_step(run: Run, batch: dict[str, Any], params: PretrainParams, loss_of: LocationLoss) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def train_step(run: Run, batch: dict[str, Any], params: PretrainParams, loss_of:
         seen = run.model.model.get_image_features(batch["pixel_values"], return_dict=True)
         logits, due = answer_logits(run.model, batch, seen)
         dense_out = run.head(seen.last_hidden_state)
-    answer, dense = loss_of(logits, due), dense_loss(dense_out, batch["dense"])
+    answer, dense = loss_of(logits, due), dense_loss(dense_out, batch["dense"], run.head_sizes)
     loss = answer + params.dense_weight * dense
     if not math.isfinite(float(loss.detach())):
         raise FloatingPointError(f"pretraining loss is {float(loss.detach())} at step {run.step}: lower pretrain.learning_rate")
@@ -128,10 +128,20 @@ def train_step(run: Run, batch: dict[str, Any], params: PretrainParams, loss_of:
     return float(answer.detach()), float(dense.detach())
 
 
-def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) -> tuple[Any, Any, dict[str, float]]:
-    """Train to the end, from the last checkpoint when there is one; returns model, processor, held-out accuracy.
+@dataclass(frozen=True)
+class Base:
+    """What the pretraining made: model, processor, held-out accuracy by kind, and the minutes that the steps took."""
 
-    ``curve`` is rewritten with the rows of the whole run: step, losses and, at checkpoints, held-out accuracy by kind.
+    model: Any
+    processor: Any
+    scores: dict[str, float]
+    minutes: float
+
+
+def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) -> Base:
+    """Train to the end, from the last checkpoint when there is one.
+
+    ``curve`` is rewritten with the rows of the whole run: step, minutes, losses and, at checkpoints, held-out accuracy by kind.
     """
     import torch
     from tqdm import tqdm
@@ -139,35 +149,41 @@ def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) 
     use_one_core()
     processor = build_processor(build_tokenizer(vocabulary_texts(seed), params.vocabulary), shape_of(params))
     tokens = PromptTokens(FAMILIES["nano"], processor)
-    source = SceneBatches(params, tokens, seed)
-    run = start_run(params, processor, seed)
+    pool = read_pool(params, processor.image_processor)
+    source = SceneBatches(params, tokens, pool, seed)
+    run = start_run(params, processor, pool.labels, seed)
     rows = resume(run, checkpoints / "last.pt")
-    loss_of = LocationLoss(processor.tokenizer.convert_tokens_to_ids(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
-    loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, len(source)), num_workers=1, prefetch_factor=4)
+    loss_of = LocationLoss(tokens.token_id(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
+    loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, len(source)), num_workers=1, prefetch_factor=4, worker_init_fn=_stand_back)
     recent: list[tuple[float, float]] = []
-    scores: dict[str, float] = {}
+    started, minutes_before = time.monotonic(), rows[-1]["minutes"] if rows else 0.0
     for batch in tqdm(loader, desc="pretrain", initial=run.step, total=len(source), unit="step", mininterval=10):
         recent.append(train_step(run, batch, params, loss_of))
         if run.step % params.checkpoint_steps == 0 or run.step == len(source):
-            scores = heldout_accuracy(run.model.eval(), processor, source, tokens, params, seed)
-            answer, dense = np.mean(recent, axis=0)
-            rows.append(
-                {
-                    "step": run.step,
-                    "answer_loss": round(float(answer), 4),
-                    "dense_loss": round(float(dense), 4),
-                    **{k: round(v, 4) for k, v in scores.items()},
-                }
-            )
+            minutes = minutes_before + (time.monotonic() - started) / 60
+            scores = heldout_accuracy(run.model.eval(), processor, source, pool, tokens, params, seed)
+            rows.append(curve_row(run.step, minutes, recent, scores))
             recent = []
             log.info("%s", rows[-1])
             save_checkpoint(run, rows, checkpoints / "last.pt")
             write_curve(rows, curve)
-    return (
-        run.model,
-        processor,
-        scores or {key: float(value) for key, value in rows[-1].items() if key not in ("step", "answer_loss", "dense_loss")},
-    )
+    scores = {key: value for key, value in rows[-1].items() if key not in ROW_HEADS}
+    return Base(run.model, processor, scores, rows[-1]["minutes"])
+
+
+ROW_HEADS = ("step", "minutes", "answer_loss", "dense_loss")
+
+
+def curve_row(step: int, minutes: float, losses: Sequence[tuple[float, float]], scores: dict[str, float]) -> dict[str, Any]:
+    """One row of the curve: the mean (answer, dense) losses since the last row, and the held-out accuracy now."""
+    answer, dense = np.mean(losses, axis=0)
+    values = (step, round(minutes, 1), round(float(answer), 4), round(float(dense), 4))
+    return {**dict(zip(ROW_HEADS, values, strict=True)), **{key: round(value, 4) for key, value in scores.items()}}
+
+
+def _stand_back(_: int) -> None:
+    """The worker that draws scenes leaves the core to the training where the two share one."""
+    os.nice(5)
 
 
 def resume(run: Run, path: Path) -> list[dict[str, Any]]:
