@@ -30,12 +30,13 @@ def make_pictures(params: Params) -> None:
     """
     folder = Path(params.pretrain.pictures)
     content = settings_of(params, read_yaml("params.yaml", "run from the repository's root"), folder)
-    text = yaml.safe_dump(content, sort_keys=True)
+    # What the pictures depend on; other parameters may change without making them again.
+    text = yaml.safe_dump({key: content[key] for key in ("seed", "datasets", *STAGES)}, sort_keys=True)
     if (folder / DONE).exists() and (folder / DONE).read_text(encoding="utf-8") == text:
         return
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DONE).unlink(missing_ok=True)
-    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
     root = str(Path.cwd())
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "MEDGROUND_TRACKING": "off"}
