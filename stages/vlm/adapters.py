@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.stage import StageError
+from stages.vlm.bases import base_model
 from stages.vlm.card import Base, weights_hash
-from stages.vlm.loading import load_model
 
 CARD = "adapter_card.json"
 
@@ -45,21 +45,22 @@ def check_adapter(folder: Path, base: Base) -> AdapterCard:
     actual = weights_hash(base)
     if card.base_hash != actual:
         raise StageError(
-            f"{folder} was trained on other weights (base {card.base!r}, {card.base_hash[:12]}) than {base.card.name!r} has now "
-            f"({actual[:12]}): run `dvc repro finetune`, or point vlm.base at the base that it belongs to"
+            f"{folder} was trained on other weights or with other processor settings (base {card.base!r}, {card.base_hash[:12]}) than "
+            f"{base.card.name!r} has now ({actual[:12]}): run `dvc repro finetune`, or point vlm.base at the base that it belongs to"
         )
     return card
 
 
-def load_contender(base: Base, adapter: Path | None) -> Any:
-    """The base, or the base with an adapter merged into its weights; float32, evaluation mode.
+def load_contender(base: Base, adapter: Path | None, dtype: str = "float32") -> Any:
+    """The base, or the base with an adapter merged into its weights; evaluation mode.
 
     Raises:
         StageError: see ``check_adapter``.
+        LoadError: see ``bases.base_model``.
     """
     if adapter is not None:
         check_adapter(adapter, base)
-    model = load_model(base.location, base.card.revision)
+    model = base_model(base, dtype)
     if adapter is None:
         return model
     from peft import PeftModel

@@ -19,7 +19,7 @@ def save_tiny_base(folder: Path, seed: int = 0) -> Path:
     tokenizer = build_tokenizer(TEXTS, 330)
     build_model(tokenizer, SHAPE).save_pretrained(folder)
     build_processor(tokenizer, SHAPE).save_pretrained(folder)
-    write_card(folder, ModelCard("tiny", "nano", ".", None, "loc1000", 32, "none", 0, 0.0, {}, "knows nothing", "CC0-1.0"))
+    write_card(folder, ModelCard("tiny", "nano", "loc1000", "CC0-1.0", path=".", image_px=32, limits="knows nothing"))
     return folder
 
 

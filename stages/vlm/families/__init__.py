@@ -17,13 +17,28 @@ from stages.vlm.families.batches import (
     training_batch,
 )
 from stages.vlm.families.family import PARTS, Family, prompt_text, seen_px
+from stages.vlm.families.florence2 import FLORENCE2
+from stages.vlm.families.gemma3 import GEMMA3, MEDGEMMA
+from stages.vlm.families.internvl3 import INTERNVL3
 from stages.vlm.families.layers import linear_layers, target_modules
 from stages.vlm.families.nano import NANO, PromptTokens
+from stages.vlm.families.paligemma import PALIGEMMA
+from stages.vlm.families.qwen2_5_vl import QWEN2_5_VL
+from stages.vlm.families.qwen2_vl import QWEN2_VL
 from stages.vlm.families.qwen3_vl import QWEN3_VL
+from stages.vlm.families.smolvlm import SMOLVLM
 
 FAMILIES: dict[str, Family] = {
     "nano": NANO,
+    "qwen2_vl": QWEN2_VL,
+    "qwen2_5_vl": QWEN2_5_VL,
     "qwen3_vl": QWEN3_VL,
+    "paligemma": PALIGEMMA,
+    "florence2": FLORENCE2,
+    "internvl3": INTERNVL3,
+    "gemma3": GEMMA3,
+    "medgemma": MEDGEMMA,
+    "smolvlm": SMOLVLM,
 }
 
 

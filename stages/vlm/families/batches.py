@@ -22,7 +22,11 @@ PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 
 @dataclass(frozen=True)
 class Item:
-    """One question about an RGB picture. ``boxes_xyxy_px`` (original pixels) is None when the answer is not known."""
+    """One question about an RGB picture.
+
+    ``boxes_xyxy_px`` (original pixels) is None when the answer is not known. ``label`` is what the codec writes beside
+    a box, where its syntax has a label; "" leaves the codec's own word.
+    """
 
     expression: str
     picture: Image
@@ -61,7 +65,10 @@ def answer_text(family: Family, processor: Any, item: Item) -> str:
     if item.boxes_xyxy_px is None:
         raise ValueError(f"no boxes are known for {item.expression!r}: an item to train on needs them (an empty list means no target)")
     width, height = item.picture.size
-    return family.box_codec.encode(item.boxes_xyxy_px, width, height)
+    seen = seen_px(family, processor, width, height)
+    # Canonical names join words by underscores, which no model was taught to write.
+    label = item.label.replace("_", " ") or None
+    return family.box_codec.encode(item.boxes_xyxy_px, width, height, seen_px=seen, label=label)
 
 
 def answer_ids(family: Family, processor: Any, item: Item) -> list[int]:
@@ -80,6 +87,8 @@ def prediction_batch(family: Family, processor: Any, items: Sequence[Item]) -> d
         text=[prompt_text(family, processor, item.expression) for item in items],
         images=[[family.prepare(item.picture)] for item in items],
         padding=True,
+        # The prompt is whole: a tokenizer that adds a start token of its own would add a second one.
+        add_special_tokens=False,
         padding_side="right" if family.encoder_decoder else "left",
         return_tensors="pt",
     )

@@ -8,7 +8,7 @@ from stages.vlm.families.words import locate_in_json
 
 QWEN3_VL = Family(
     name="qwen3_vl",
-    codec="json1000",
+    codec="qwen3",
     instruction=locate_in_json,
     end_token="<|im_end|>",
     parts={
