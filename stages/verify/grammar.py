@@ -39,6 +39,8 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ("z(?:[o1][Nb])?", measures.superlative),
         ("Z(?:[o1]N?)?", measures.superlative),
         # Borders.
+        ("T![SV](?:I?D)?![SV](?:I?D)?(?:oI)?", places.neither_border),
+        ("T(?:a|aN|N)I?D(?:oI)?", places.all_borders),
         ("[T@]I?[SV]I?D|T[SV]oI", places.border),
         ("T(?:I?D(?:oI)?|I)(?![SVDHhCKqo])", places.any_border),
         ("cm", places.midline),
@@ -68,7 +70,8 @@ RULES: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
         ("VSq[oi]I|SVq[oi]I|IVSq", places.quadrant),
         ("VS[HK](?:[oi]I)?|IVS[HK]?|VS[oi]I|SV[HK](?:[oi]I)?|KVS", places.cell),
         ("VS(?![ohHqK])|SV(?![ohHqK])", places.bare_quadrant),
-        ("[VS]C|C[VS]|VSq|SVq", unread),
+        ("VSq|SVq", places.quadrant_of_nobody),
+        ("[VS]C|C[VS]", unread),
         ("S[Hh]?[oi]I|IS(?![Hh]?o)[Hh]?", places.image_side),
         ("V[Hhw]?(?:[oi]I)?|IV(?![Hh]?o)[Hh]?", places.vertical),
         ("C(?=[ABG,]*L)", places.central),
@@ -148,7 +151,7 @@ def _negation(out: Reading, kept: list[Word], tags: str, place: int) -> int | No
         return None
     denied = Reading(names=list(out.names))
     end = _step(denied, kept, tags, found.end())
-    if len(denied.claims) != 1 or denied.unread or denied.bare_sides or denied.bare_centres or len(denied.names) != len(out.names):
+    if len(denied.claims) != 1 or denied.unread or denied.bare_sides or denied.bare_centres or denied.bare_quadrants or len(denied.names) != len(out.names):
         return None
     (claim,) = denied.claims
     contact = claim.kind == "border" or (claim.kind, claim.value) == ("relation", "touching")

@@ -36,7 +36,7 @@ VALUELESS = {
 LABEL, FLAGGED, UNKNOWN, FILLER = "L", "X", "?", "_"
 RADIOGRAPH = "radiograph_"
 _SHORT_SIDES = {"left": ("l", "lt"), "right": ("r", "rt")}
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+|'s\b|[^\w\s]")
+_TOKEN = re.compile(r"\b[tcl]\d{1,2}w?\b|\d+(?:[.,]\d+)?|[^\W\d_]+|'s\b|[^\w\s]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _SILENT = frozenset(".;:!?\"'()[]–—")
 
@@ -208,6 +208,7 @@ class Lexicon:
         self._vocab, self._matcher = _blank_matcher()
         self._words: dict[str, Word] = {}
         self._waiting: dict[str, list[list[str]]] = {}
+        self._sequence = frozenset(_content()["sequence"])
         for phrase, word in _entries(radiograph):
             tokens = tokens_of(normalise(phrase))
             key = " ".join(tokens)
@@ -228,9 +229,11 @@ class Lexicon:
 
     def read(self, text: str) -> list[Word]:
         """The text as words, in order; a token that no phrase holds becomes an unknown word, a digit group a number."""
-        tokens = tokens_of(normalise(text))
+        every = tokens_of(normalise(text))
+        tokens, weighting = [token for token in every if token not in self._sequence], [token for token in every if token in self._sequence]
+        unknown = [Word(UNKNOWN, "", " ".join(weighting))] if weighting else []
         if not tokens:
-            return []
+            return unknown
         self._expect(tokens)
         best: dict[int, int] = {}
         for _, start, end in self._matcher(self._doc(tokens)):
@@ -241,7 +244,7 @@ class Lexicon:
             phrase = " ".join(tokens[place:end])
             found.append(self._word(phrase))
             place = end
-        return found
+        return found + unknown
 
     def _word(self, phrase: str) -> Word:
         if phrase in self._words:

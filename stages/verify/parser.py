@@ -39,6 +39,7 @@ def parse(text: str, modality: str = "", image_left_is: str | None = None) -> Pa
     reading = read_words(lexicon(modality in UPRIGHT).read(text[:MAX_CHARACTERS]))
     if len(text) > MAX_CHARACTERS:
         reading.unread.append(f"everything after character {MAX_CHARACTERS}")
+    _resolve_quadrants(reading, image_left_is)
     claims = _ranges(_one_label(reading))
     ambiguous = _resolve_sides(reading, claims, image_left_is) + _resolve_centre(reading, claims, image_left_is)
     return Parsed(tuple(sorted(claims, key=_order)), tuple(reading.unread), ambiguous, _plural(reading))
@@ -61,6 +62,16 @@ def _ranges(claims: list[Claim]) -> list[Claim]:
     if len(counts) != 1 or counts[0] < 2:
         return claims
     return [Claim("rank", f"{claim.value}-{counts[0]}") if claim.kind == "rank" and re.search(r":-?1$", claim.value) else claim for claim in claims]
+
+
+def _resolve_quadrants(reading: Reading, image_left_is: str | None) -> None:
+    """Of a picture that shows no side of a patient "the upper right quadrant" is the picture's; of a body's picture nobody knows."""
+    for vertical, side, text in reading.bare_quadrants:
+        if image_left_is is None:
+            reading.say("vertical", vertical)
+            reading.say("image_side", side)
+        else:
+            reading.unread.append(text)
 
 
 def _resolve_sides(reading: Reading, claims: list[Claim], image_left_is: str | None) -> tuple[str, ...]:

@@ -77,3 +77,14 @@ def test_a_lung_nodule_may_be_called_so_by_the_sets_that_know_only_wider_labels(
 def test_lobes_and_stones_have_their_plurals():
     assert _label_of("the thyroid lobes") == {"thyroid lobe", "left thyroid lobe", "right thyroid lobe"}
     assert _label_of("two renal calculi") == {"kidney stone"}
+
+
+def test_both_ends_of_between_keep_their_names_when_narrowed() -> None:
+    claim = Claim("relation", "between", "hard exudate|soft exudate&intervertebral disc|optic disc")
+    assert narrowed(claim, frozenset({"hard exudate", "optic disc", "soft exudate"})).other == "hard exudate|soft exudate&optic disc"
+
+
+def test_a_word_of_several_organs_is_narrowed_to_the_pictures_own() -> None:
+    (claim,) = parse("haemorrhage", "CT").claims
+    assert narrowed(claim, frozenset({"brain", "intracranial haemorrhage"})).value == "intracranial haemorrhage"
+    assert narrowed(claim, frozenset({"optic disc", "retinal haemorrhage"})).value == "retinal haemorrhage"

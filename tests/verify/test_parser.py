@@ -134,3 +134,29 @@ def test_a_thousand_texts_are_read_in_a_few_seconds() -> None:
     for text in texts:
         parse(text, "CT")
     assert time.process_time() - start < 5
+
+
+def test_the_weighting_of_an_mr_picture_is_no_number_and_is_reported() -> None:
+    parsed = parse("the T2-bright lesions", "MR", "patient_right")
+    assert {(claim.kind, claim.value) for claim in parsed.claims if claim.kind != "label"} == {("appearance", "bright")}
+    assert parsed.unread == ("t2",)
+    assert Claim("appearance", "dark") in parse("low T1 signal lesion", "MR").claims
+
+
+def test_an_ordinal_of_the_other_thing_ranks_nothing() -> None:
+    parsed = parse("the vertebra above the second disc from the top", "MR")
+    assert not [claim for claim in parsed.claims if claim.kind == "rank"]
+    assert parsed.unread == ("second disc from the top",)
+
+
+def test_a_quadrant_is_the_pictures_only_where_the_picture_shows_no_side_of_a_patient() -> None:
+    places = {Claim("vertical", "upper"), Claim("image_side", "right")}
+    assert places <= set(parse("the nucleus in the upper right quadrant", "microscopy").claims)
+    parsed = parse("the lesion in the right upper quadrant", "CT", "patient_right")
+    assert not places & set(parsed.claims) and parsed.unread
+
+
+def test_neither_edge_and_all_edges_are_read() -> None:
+    assert {Claim("border", "not top"), Claim("border", "not bottom")} <= set(parse("polyp touching neither the top nor the bottom of the frame").claims)
+    assert len([claim for claim in parse("mole reaching all four edges").claims if claim.kind == "border"]) == 4
+    assert parse("mole reaching two edges").unread

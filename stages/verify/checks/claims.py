@@ -40,7 +40,7 @@ def narrowed(claim: Claim, known: frozenset[str]) -> Claim:
     if claim.kind == "label":
         value = _narrow(value, known)
     if other is not None:
-        other = _narrow(other, known)
+        other = "&".join(sorted(_narrow(end, known) for end in other.split("&")))
     return Claim(claim.kind, value, other, claim.number)
 
 

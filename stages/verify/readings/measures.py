@@ -24,8 +24,11 @@ def several_superlative(out: Reading, m: list[Word]) -> None:
     out.say("count", n, number=float(n))
 
 
+_FIRST_FROM = {"left": "x:1", "right": "x:-1", "upper": "y:1", "lower": "y:-1"}
+
+
 def side_of_two(out: Reading, m: list[Word]) -> None:
-    out.say("rank", {"left": "x:1", "right": "x:-1", "upper": "y:1", "lower": "y:-1"}[m[0].value])
+    out.say("rank", _FIRST_FROM[m[0].value])
 
 
 def take_from(out: Reading, words: list[Word]) -> list[Word]:
@@ -33,6 +36,10 @@ def take_from(out: Reading, words: list[Word]) -> list[Word]:
     found = re.search(r"O([ABLH,]*)F([SV])(?!o[LN])", "".join(word.tag for word in words))
     if not found:
         return words
+    if re.search(r"[RTiYo]$", "".join(word.tag for word in words[: found.start()])):
+        # "above the second disc from the top" counts discs, and nothing can be claimed of one of them alone.
+        out.unread.append(" ".join(word.text for word in words[found.start() : found.end()]))
+        return [*words[: found.start()], *words[found.start(1) : found.end(1)], *words[found.end() :]]
     attribute, sign = {"left": ("x", ""), "right": ("x", "-"), "upper": ("y", ""), "lower": ("y", "-")}[words[found.start(2)].value]
     out.say("rank", f"{attribute}:{sign}{words[found.start()].value}")
     return [*words[: found.start()], *words[found.start(1) : found.end(1)], *words[found.end() :]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stages.core.claims import NOT
 from stages.verify.lexicon import Word
 from stages.verify.readings.reading import Reading, of, unread
 
@@ -50,6 +51,25 @@ def border(out: Reading, m: list[Word]) -> None:
     out.say("border", EDGE_OF[next(word.value for word in m if word.tag in "SV")])
 
 
+def neither_border(out: Reading, m: list[Word]) -> None:
+    """ "touching neither the top nor the bottom"."""
+    if [word.text for word in m if word.tag == "!"] == ["neither", "nor"]:
+        for word in m:
+            if word.tag in "SV":
+                out.say("border", f"{NOT}{EDGE_OF[word.value]}")
+    else:
+        unread(out, m)
+
+
+def all_borders(out: Reading, m: list[Word]) -> None:
+    """ "reaching all four edges"; of two or three of them nobody says which."""
+    if any(word.tag == "N" and word.value != "4" for word in m):
+        unread(out, m)
+        return
+    for edge in EDGE_OF.values():
+        out.say("border", edge)
+
+
 def any_border(out: Reading, m: list[Word]) -> None:
     out.say("border", "any")
 
@@ -67,6 +87,11 @@ def zone(out: Reading, m: list[Word]) -> None:
     for side in sides:
         out.say("patient_side", side)
     out.say("zone", m[-1].value)
+
+
+def quadrant_of_nobody(out: Reading, m: list[Word]) -> None:
+    """ "in the upper right quadrant": of the picture or of the body, which the parser decides."""
+    out.bare_quadrants.append((of(m, "V"), of(m, "S"), " ".join(word.text for word in m)))
 
 
 def bare_side(out: Reading, m: list[Word]) -> None:

@@ -12,13 +12,14 @@ from stages.verify.lexicon import Word
 @dataclass
 class Reading:
     """What has been read so far. ``bare_sides``: "left" or "right" of nobody said whom; ``bare_centres``: "central" of
-    nobody said what. ``names``: target nouns."""
+    nobody said what; ``bare_quadrants``: (vertical, side, text) of nobody said whom. ``names``: target nouns."""
 
     claims: list[Claim] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     bare_sides: list[str] = field(default_factory=list)
     names: list[Word] = field(default_factory=list)
     bare_centres: list[str] = field(default_factory=list)
+    bare_quadrants: list[tuple[str, str, str]] = field(default_factory=list)
 
     def say(self, kind: str, value: str, other: str | None = None, number: float | None = None) -> None:
         """Add a claim once."""
