@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
+import shutil
 from typing import Any
 
 from stages.core.parallel import ordered_map
-from stages.core.params import FinetuneParams, Params, require
-from stages.core.records import Example
-from stages.core.shards import read_table
-from stages.core.stage import run_stage, seed_for
-
-CORPUS = Path("data/corpus")
-ADAPTERS = Path("models/adapter")
-PLOTS = Path("metrics/plots/finetune")
+from stages.core.params import Params
+from stages.core.stage import run_stage
 
 
 def main() -> None:
@@ -25,35 +19,32 @@ def main() -> None:
 
 
 def finetune(params: Params) -> dict[str, Any]:
-    """Train every arm; returns steps, minutes, loss and examples a second per arm."""
-    from stages.finetune.arms import training_rows
-    from stages.finetune.training import ArmJob, train_arm
-    from stages.vlm.card import load_base
+    """Train every arm; returns steps, minutes, loss, examples a second and the last look at validation, per arm.
 
-    _check(params.finetune)
-    base = load_base(params.vlm.base)
-    examples = read_table(CORPUS / "examples", Example)
-    # One seed for all arms: they draw the same images, examples and augmentations in the same order.
-    seed = seed_for(params.seed, "finetune")
-    jobs = [
-        ArmJob(
-            arm, base, training_rows(examples, arm), CORPUS / "images", ADAPTERS / arm, PLOTS / f"{arm}.csv", params.finetune, seed
-        )
-        for arm in params.finetune.arms
-    ]
-    outcomes = ordered_map(train_arm, jobs, min(params.finetune.parallel_arms, len(jobs)), "arms")
-    return {job.arm: dataclasses.asdict(outcome) for job, outcome in zip(jobs, outcomes, strict=True)}
+    Raises:
+        ParamError, StageError, FileNotFoundError: see ``jobs.plan_jobs`` and ``training.train``.
+    """
+    from stages.finetune.jobs import ADAPTERS, PLOTS, plan_jobs
+    from stages.finetune.launch import IN_PROCESS, launched
+    from stages.finetune.training import shared_pixels, train
 
-
-def _check(params: FinetuneParams) -> None:
-    require(params.max_steps > 0, "finetune:max_steps", "at least 1", params.max_steps)
-    require(params.images_per_step > 0, "finetune:images_per_step", "at least 1", params.images_per_step)
-    require(params.questions_per_image > 0, "finetune:questions_per_image", "at least 1", params.questions_per_image)
-    require(params.lora.rank > 0, "finetune:lora:rank", "at least 1", params.lora.rank)
-    require(params.learning_rate > 0, "finetune:learning_rate", "above 0", params.learning_rate)
-    require(params.precision in ("bf16", "fp32"), "finetune:precision", "bf16 or fp32", params.precision)
-    require(params.parallel_arms > 0, "finetune:parallel_arms", "at least 1", params.parallel_arms)
-    require(len(set(params.arms)) == len(params.arms) > 0, "finetune:arms", "a list of different arms", params.arms)
+    jobs = plan_jobs(params)
+    # Of an arm that is no longer asked for nothing may stay.
+    for folder in (ADAPTERS, PLOTS):
+        shutil.rmtree(folder, ignore_errors=True)
+    if params.finetune.launcher.strip() == IN_PROCESS:
+        pixels = shared_pixels(jobs[0].base, [job.lesson for job in jobs], jobs[0].images)
+        shared = [dataclasses.replace(job, pixels=pixels) for job in jobs]
+        outcomes = ordered_map(train, shared, min(params.finetune.parallel_arms, len(jobs)), "arms")
+    else:
+        outcomes = [launched(params.finetune.launcher, job.lesson.name) for job in jobs]
+    figures: dict[str, Any] = {}
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        place = figures
+        for part in job.lesson.name.split("/"):
+            place = place.setdefault(part, {})
+        place |= {key: value for key, value in dataclasses.asdict(outcome).items()}
+    return figures
 
 
 if __name__ == "__main__":

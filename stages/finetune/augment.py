@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from stages.core.mirror import mirrored_text
 from stages.core.params import AugmentParams
-
-_SIDES = re.compile(r"left|right", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,26 +37,32 @@ class Placement:
         return [float(kept[0] * width), float(kept[1] * height), float(kept[2] * width), float(kept[3] * height)]
 
     def text(self, text: str) -> str:
-        """The words for the moved picture: a mirrored one has its sides exchanged, those of the patient too."""
-        return _SIDES.sub(lambda match: _exchanged(match.group()), text) if self.mirrored else text
+        """The words for the moved picture: a mirrored one has its sides exchanged, those of the patient too.
+
+        Raises:
+            ValueError: the text has no sure mirror image, so its picture must not be mirrored.
+        """
+        if not self.mirrored:
+            return text
+        other = mirrored_text(text)
+        if other is None:
+            raise ValueError(f"{text!r} has no sure mirror image: its picture must not be mirrored")
+        return other
 
 
 STAY = Placement(1.0, 0.0, 0.0, False)
 
 
-def _exchanged(word: str) -> str:
-    other = "right" if word.lower() == "left" else "left"
-    return other.capitalize() if word[0].isupper() else other
-
-
-def draw_placement(params: AugmentParams, rng: np.random.Generator) -> Placement:
-    """A small shift and zoom about the centre, and a mirror image in ``mirror_share`` of the draws.
+def draw_placement(params: AugmentParams, rng: np.random.Generator, mirrorable: bool = True) -> Placement:
+    """A small shift and zoom about the centre, and a mirror image in ``mirror_share`` of the draws if it may have one.
 
     Orders, ranks and relations survive shift and zoom; places ("upper half") do by the margins they were verified with.
     """
     scale = 1 + params.zoom * float(rng.uniform(-1, 1))
     shift_x, shift_y = (params.shift * float(rng.uniform(-1, 1)) + (1 - scale) / 2 for _ in range(2))
-    return Placement(scale, shift_x, shift_y, bool(rng.random() < params.mirror_share))
+    # Drawn in any case, so that the other draws do not depend on it.
+    drawn = bool(rng.random() < params.mirror_share)
+    return Placement(scale, shift_x, shift_y, drawn and mirrorable)
 
 
 def move(pixels: np.ndarray, placement: Placement) -> np.ndarray:

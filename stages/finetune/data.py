@@ -1,98 +1,44 @@
-"""Packed training rows: an image with several of its examples, drawn and augmented from the row's number alone."""
+"""What a training step is made of: packed rows for the nano base, question after question for every other family."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from stages.core.params import FinetuneParams
-from stages.core.records import CorpusImage, Example
-from stages.core.stage import StageError
-from stages.finetune.augment import STAY, Placement, draw_placement, move, recolour
+from stages.finetune.arms import Row
+from stages.finetune.augment import move, recolour
 from stages.finetune.dense import dense_targets, known_objects
-from stages.vlm.families import PromptTokens
-from stages.vlm.packing import Segment, pack_rows
-
-_DRAWS_OF_A_PLACE = 4
-
-
-def load_pixels(images: Iterable[CorpusImage], wanted: set[str], processor: Any) -> dict[str, np.ndarray]:
-    """Pictures as the processor gives them, float32 (3, side, side) by sample id, only the wanted ones.
-
-    Raises:
-        StageError: a picture is missing or cannot be decoded; the message names the sample.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    pixels = {}
-    for row in images:
-        if row.sample_id not in wanted:
-            continue
-        try:
-            with Image.open(io.BytesIO(row.image)) as picture:
-                encoded = processor.image_processor(picture.convert("RGB"), return_tensors="np")
-        except (UnidentifiedImageError, OSError) as error:
-            raise StageError(
-                f"data/corpus/images: {row.sample_id}: the picture cannot be decoded ({error}); run `dvc repro ingest`"
-            ) from error
-        pixels[row.sample_id] = encoded["pixel_values"][0, 0].astype(np.float32)
-    missing = sorted(wanted - set(pixels))
-    if missing:
-        raise StageError(f"data/corpus/images lacks {', '.join(missing[:5])}: the tables are of different runs, run `dvc repro split`")
-    return pixels
+from stages.finetune.drawing import Drawing
+from stages.finetune.pictures import PixelTable, open_picture
+from stages.vlm.families import Family, Item, PromptTokens, training_batch
+from stages.vlm.packing import pack_rows
 
 
 class PackedRows:
-    """Row ``i`` of the run: which image, which examples and which augmentation follow from ``seed`` and ``i`` alone."""
+    """Place ``i`` of the run: an image with several of its examples in one sequence (see ``vlm.packing``)."""
 
-    def __init__(
-        self,
-        rows: Sequence[Sequence[Example]],
-        pixels: dict[str, np.ndarray],
-        tokens: PromptTokens,
-        params: FinetuneParams,
-        seed: int,
-        patch_grid: int,
-    ):
-        self._rows, self._pixels, self._tokens, self._params, self._seed = rows, pixels, tokens, params, seed
-        self._grid = patch_grid
-        self.labels = sorted({example.label for row in rows for example in row})
-        self._objects = [known_objects(row, self.labels) for row in rows]
+    def __init__(self, rows: Sequence[Row], pixels: PixelTable, tokens: PromptTokens, params: FinetuneParams, seed: int, length: int, patch_grid: int):
+        self._rows, self._pixels, self._tokens, self._params = rows, pixels, tokens, params
+        self._drawing, self._length, self._grid = Drawing(rows, params, seed), length, patch_grid
+        self.labels = sorted({example.label for row in rows for example in row.examples})
+        self._objects = [known_objects(row.examples, self.labels) for row in rows]
 
     def __len__(self) -> int:
-        return self._params.max_steps * self._params.images_per_step
+        return self._length
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        epoch, place = divmod(index, len(self._rows))
-        chosen = int(np.random.default_rng((self._seed, epoch)).permutation(len(self._rows))[place])
-        row = self._rows[chosen]
-        rng = np.random.default_rng((self._seed, epoch, place))
-        order = rng.permutation(len(row))[: self._params.questions_per_image]
-        examples = [row[int(i)] for i in order]
-        placement = self._placement(examples, rng)
-        segments = [self._segment(example, placement) for example in examples]
-        pixels = recolour(move(self._pixels[row[0].sample_id], placement), self._params.augment, rng)
-        named, boxes = dense_targets(self._objects[chosen], placement, row[0].width, row[0].height, self._grid)
+        draw = self._drawing[index]
+        first = self._rows[draw.row].examples[0]
+        segments = [self._tokens.segment(draw.text(e), draw.boxes(e), e.width, e.height) for e in draw.examples]
+        pixels = recolour(move(self._pixels[first.sample_id], draw.placement), self._params.augment, draw.rng)
+        named, boxes = dense_targets(self._objects[draw.row], draw.placement, first.width, first.height, self._grid)
         return {"segments": segments, "pixel_values": pixels, "patch_labels": named, "patch_boxes": boxes}
 
-    def _placement(self, examples: Sequence[Example], rng: np.random.Generator) -> Placement:
-        """A drawn placement that cuts no target, or none."""
-        for _ in range(_DRAWS_OF_A_PLACE):
-            placement = draw_placement(self._params.augment, rng)
-            if all(placement.box(box, e.width, e.height) is not None for e in examples for box in e.boxes_xyxy_px):
-                return placement
-        return STAY
 
-    def _segment(self, example: Example, placement: Placement) -> Segment:
-        boxes = [placement.box(box, example.width, example.height) for box in example.boxes_xyxy_px]
-        kept = [box for box in boxes if box is not None]
-        return self._tokens.segment(placement.text(example.text), kept, example.width, example.height)
-
-
-def collate(tokens: PromptTokens, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def collate_packed(tokens: PromptTokens, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Tensors of a batch of ``PackedRows`` items (see ``vlm.packing``)."""
     import torch
 
@@ -102,3 +48,35 @@ def collate(tokens: PromptTokens, rows: Sequence[dict[str, Any]]) -> dict[str, A
         batch[key] = torch.from_numpy(np.stack([row[key] for row in rows]))
     batch["pixel_values"] = torch.from_numpy(np.stack([row["pixel_values"] for row in rows]))[:, None]
     return batch
+
+
+class Questions:
+    """Place ``i`` of the run: an image with several of its examples, each a question with a picture of its own."""
+
+    def __init__(self, rows: Sequence[Row], pictures: dict[str, bytes], params: FinetuneParams, seed: int, length: int):
+        self._rows, self._pictures, self._params = rows, pictures, params
+        self._drawing, self._length = Drawing(rows, params, seed), length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> list[Item]:
+        draw = self._drawing[index]
+        sample_id = self._rows[draw.row].examples[0].sample_id
+        picture = open_picture(sample_id, self._pictures[sample_id])
+        values = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
+        values = recolour(move(values, draw.placement), self._params.augment, draw.rng)
+        augmented = _as_picture(values)
+        return [Item(draw.text(e), augmented, draw.boxes(e), e.label) for e in draw.examples]
+
+
+def _as_picture(values: np.ndarray) -> Any:
+    """RGB picture of values (3, height, width) in [-1, 1]."""
+    from PIL import Image
+
+    return Image.fromarray(np.rint((values.transpose(1, 2, 0) + 1) * 127.5).astype(np.uint8))
+
+
+def collate_questions(family: Family, processor: Any, rows: Sequence[Sequence[Item]]) -> dict[str, Any]:
+    """Tensors of a batch of ``Questions`` items, in the family's own form."""
+    return training_batch(family, processor, [item for row in rows for item in row])

@@ -1,247 +1,201 @@
-"""One arm of the fine-tuning: LoRA on vision, connector and text by the HF Trainer, resumable, deterministic."""
+"""One lesson: a base, an adapter on it, a course from the corpus; resumable after a kill, the same bytes every time."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import functools
-import json
-import math
+import hashlib
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.core.cache import cache_dir, request_key
-from stages.core.params import FinetuneParams, LoraParams
-from stages.core.records import CorpusImage, Example, to_row
+from stages.core.params import FinetuneParams
+from stages.core.records import CorpusImage, to_row
 from stages.core.shards import iter_table
 from stages.core.stage import StageError
-from stages.finetune.data import PackedRows, collate, load_pixels
-from stages.finetune.dense import dense_loss, make_head
-from stages.vlm.adapters import AdapterCard, write_adapter_card
+from stages.finetune.arms import Lesson
+from stages.finetune.data import PackedRows, Questions, collate_packed, collate_questions
+from stages.finetune.dense import make_head
+from stages.finetune.grounding import Look, Looks, Validation
+from stages.finetune.lora import adapted, save_adapter, trainable_weights
+from stages.finetune.pictures import PixelTable, corpus_pictures, pixel_table
+from stages.finetune.steps import answer_loss, packed_forward, question_forward
+from stages.finetune.trainer import Course, kept_weights, last_checkpoint, make_trainer
+from stages.vlm.adapters import AdapterCard
+from stages.vlm.bases import base_processor
 from stages.vlm.card import Base, weights_hash
-from stages.vlm.codecs import LOCATION_TOKENS
-from stages.vlm.cpu import use_lean_attention
-from stages.vlm.families import PromptTokens, find_family
-from stages.vlm.loading import load_model, load_processor
-from stages.vlm.losses import LocationLoss
-from stages.vlm.packing import answer_logits
+from stages.vlm.cpu import use_one_core
+from stages.vlm.families import PromptTokens
 
-HEAD_FILE = "dense_head.pt"
-PARTS = {"vision": "vision_model", "connector": "connector", "text": "text_model"}
+HEAD = "dense_head"
+_CODE = ("finetune", "vlm")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one arm reports: optimiser steps, wall minutes, mean loss of the last tenth, examples a second."""
+    """What one lesson reports.
+
+    ``loss``: mean of the last tenth; ``samples_per_s``: questions a second; ``kept_step``: the steps that the kept weights
+    had; ``val_*``: the look at them, -1 where there was none; ``processes``: how many trained together.
+    """
 
     steps: int
     minutes: float
     loss: float
     samples_per_s: float
+    kept_step: int
+    val_acc_at_50: float
+    val_miou: float
+    trainable_weights: int
+    processes: int
 
 
 @dataclass(frozen=True)
-class ArmJob:
-    """Everything that an arm needs, picklable, so that arms can run as processes."""
+class Job:
+    """Everything that a lesson needs, picklable, so that lessons can run as processes. ``pixels``: shared by all, see ``pictures``."""
 
-    arm: str
+    lesson: Lesson
     base: Base
-    rows: list[list[Example]]
     images: Path
     out: Path
     curve: Path
     params: FinetuneParams
     seed: int
+    pixels: PixelTable | None = None
 
 
-def lora_config(params: LoraParams) -> Any:
-    """PEFT configuration; ``targets`` are parts of the model, all of whose linear layers get low-rank updates.
+def shared_pixels(base: Base, lessons: Sequence[Lesson], images: Path) -> PixelTable | None:
+    """The training pictures of all lessons, preprocessed once, for a base whose rows are packed; else None.
 
     Raises:
-        StageError: unknown part.
+        StageError: a picture is missing or cannot be decoded.
     """
-    from peft import LoraConfig
-
-    unknown = [part for part in params.targets if part not in PARTS]
-    if unknown or not params.targets:
-        raise StageError(f"params.yaml:finetune:lora:targets must name some of {', '.join(PARTS)}, got {params.targets}")
-    inside = "|".join(PARTS[part] for part in params.targets)
-    layers = "q_proj|k_proj|v_proj|out_proj|o_proj|gate_proj|up_proj|down_proj|fc1|fc2|proj"
-    return LoraConfig(
-        r=params.rank,
-        lora_alpha=params.alpha,
-        lora_dropout=params.dropout,
-        use_rslora=params.rslora,
-        use_dora=params.dora,
-        target_modules=rf".*\.({inside})\.(.*\.)?({layers})",
-        modules_to_save=list(params.modules_to_save) or None,
-    )
+    if not base.family.packed:
+        return None
+    wanted = {row.examples[0].sample_id for lesson in lessons for row in lesson.rows}
+    return pixel_table(corpus_pictures(iter_table(images, CorpusImage), sorted(wanted)), base_processor(base))
 
 
-def adapted(job: ArmJob) -> Any:
-    """The base with fresh adapter weights, drawn from the job's seed (equal for all arms)."""
+def train(job: Job) -> Outcome:
+    """Train one lesson and write its adapter and curve; goes on from a checkpoint of an interrupted equal run.
+
+    Raises:
+        StageError: the loss is not finite, the GPU's memory does not suffice, or the corpus lacks pictures.
+    """
     import torch
-    from peft import get_peft_model
-
-    torch.manual_seed(job.seed % 2**31)
-    model = load_model(job.base.location, job.base.card.revision)
-    use_lean_attention(model)
-    return get_peft_model(model, lora_config(job.params.lora))
-
-
-def train_arm(job: ArmJob) -> Outcome:
-    """Train one arm and write its adapter; goes on from a checkpoint of an interrupted equal run.
-
-    Raises:
-        StageError: the loss is not finite, or the corpus lacks pictures.
-    """
-    import time
-
     from transformers import set_seed
-
-    from stages.vlm.cpu import use_one_core
 
     use_one_core()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     set_seed(job.seed % 2**31)
-    processor = load_processor(job.base.location, job.base.card.revision)
-    tokens = PromptTokens(find_family(job.base.card.family), processor)
-    wanted = {row[0].sample_id for row in job.rows}
-    pixels = load_pixels(iter_table(job.images, CorpusImage), wanted, processor)
-    model = adapted(job)
-    vision = model.config.vision_config
-    dataset = PackedRows(job.rows, pixels, tokens, job.params, job.seed, vision.image_size // vision.patch_size)
-    checkpoints = cache_dir("finetune") / _run_key(job)
-    trainer = make_trainer(model, dataset, tokens, job, checkpoints)
+    params, lesson, checkpoints = job.params, job.lesson, cache_dir("finetune") / run_key(job)
+    processor = base_processor(job.base)
+    model = adapted(job.base, job.base.family, params, job.seed)
+    course = make_course(job, model, processor)
+    trainer = make_trainer(lesson.name, model, course, params, lesson.steps, job.seed, checkpoints, _validation(job, processor))
+    resumed = last_checkpoint(checkpoints)
+    first = int(resumed.name.rsplit("-", 1)[1]) if resumed else 0
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=any(checkpoints.glob("checkpoint-*")))
+    try:
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    except torch.OutOfMemoryError as error:
+        raise StageError(_memory_remedy(job, str(error))) from error
     seconds = time.monotonic() - started
-    curve = [entry for entry in trainer.state.log_history if "loss" in entry]
-    save_adapter(trainer.model, job)
-    write_curve(curve, job.curve)
-    shutil.rmtree(checkpoints)
-    last = [entry["loss"] for entry in curve[-max(1, len(curve) // 10) :]]
-    asked = sum(min(len(row), job.params.questions_per_image) for row in job.rows) / len(job.rows)
-    per_second = job.params.max_steps * job.params.images_per_step * asked / seconds
-    return Outcome(job.params.max_steps, round(seconds / 60, 1), round(sum(last) / len(last), 4), round(per_second))
+    weights, kept_step = kept_weights(trainer, params, checkpoints)
+    losses = [entry for entry in trainer.state.log_history if "loss" in entry]
+    looks = Looks(checkpoints, params.validation).until(trainer.state.global_step)
+    trained = trainable_weights(trainer.accelerator.unwrap_model(trainer.model), course.beside)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        save_adapter(trainer.model, weights, job.out, _card(job, kept_step, trained))
+        write_curve(losses, looks, job.curve)
+        shutil.rmtree(checkpoints)
+    seen = next((look for look in looks if look.step == kept_step), Look(kept_step, -1.0, -1.0))
+    last = [entry["loss"] for entry in losses[-max(1, len(losses) // 10) :]]
+    asked = sum(min(len(row.examples), params.questions_per_image) for row in lesson.rows) / len(lesson.rows)
+    per_second = (trainer.state.global_step - first) * params.images_per_step * asked / seconds
+    return Outcome(
+        steps=trainer.state.global_step, minutes=round(seconds / 60, 1), loss=round(sum(last) / len(last), 4),
+        samples_per_s=round(per_second), kept_step=kept_step, val_acc_at_50=seen.acc_at_50, val_miou=seen.miou,
+        trainable_weights=trained, processes=trainer.accelerator.num_processes,
+    )  # fmt: skip
 
 
-def _run_key(job: ArmJob) -> str:
-    """Names an interrupted run that may be continued: same arm, weights, examples and parameters."""
-    examples = request_key([[to_row(example) for example in row] for row in job.rows])
-    return request_key([job.arm, weights_hash(job.base), examples, dataclasses.asdict(job.params), job.seed])[:20]
+def make_course(job: Job, model: Any, processor: Any) -> Course:
+    """Packed rows with the dense auxiliary for the nano base; questions one by one for every other family."""
+    params, lesson, family = job.params, job.lesson, job.base.family
+    length = lesson.steps * params.images_per_step
+    loss_of = answer_loss(params, family, processor)
+    if not family.packed:
+        wanted = [row.examples[0].sample_id for row in lesson.rows]
+        questions = Questions(lesson.rows, corpus_pictures(iter_table(job.images, CorpusImage), wanted), params, job.seed, length)
+        return Course(questions, functools.partial(collate_questions, family, processor), question_forward(loss_of, family))
+    pixels = job.pixels or shared_pixels(job.base, [lesson], job.images)
+    tokens, vision = PromptTokens(family, processor), model.config.vision_config
+    rows = PackedRows(lesson.rows, pixels, tokens, params, job.seed, length, vision.image_size // vision.patch_size)
+    # On the adapted model, so that the optimiser sees it; an adapter's files leave it out.
+    if params.dense_weight > 0:
+        setattr(model, HEAD, make_head(model, len(rows.labels)))
+    beside = (HEAD,) if params.dense_weight > 0 else ()
+    return Course(rows, functools.partial(collate_packed, tokens), packed_forward(loss_of, params), beside)
 
 
-def make_trainer(model: Any, dataset: PackedRows, tokens: PromptTokens, job: ArmJob, checkpoints: Path) -> Any:
-    """HF Trainer on packed rows, in the order of the rows (they are shuffled already); the dense head learns along."""
-    import torch
-    from transformers import Trainer, TrainerCallback
+def _validation(job: Job, processor: Any) -> Validation | None:
+    examples = job.lesson.validation
+    if not examples:
+        return None
+    pictures = corpus_pictures(iter_table(job.images, CorpusImage), [example.sample_id for example in examples])
+    return Validation(job.base.family, processor, examples, pictures)
 
-    params = job.params
-    loss_of = answer_loss(params, tokens)
-    # Registered on the adapted model, so that the optimiser sees it; an adapter's files leave it out.
-    model.dense_head = make_head(model, len(dataset.labels))
 
-    class HeadKeeper(TrainerCallback):
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            torch.save(model.dense_head.state_dict(), Path(args.output_dir) / f"checkpoint-{state.global_step}" / HEAD_FILE)
+def run_key(job: Job) -> str:
+    """Names an interrupted run that may be continued: same lesson, weights, examples, parameters and code."""
+    lesson = job.lesson
+    examples = [[to_row(example) for example in row.examples] for row in lesson.rows]
+    looked_at = [to_row(example) for example in lesson.validation]
+    settings = {key: value for key, value in dataclasses.asdict(job.params).items() if key not in ("arms", "parallel_arms")}
+    return request_key([lesson.name, lesson.steps, weights_hash(job.base), examples, looked_at, settings, job.seed, code_hash()])[:20]
 
-    class PackedTrainer(Trainer):
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-            adapted_model = self.accelerator.unwrap_model(model)
-            with torch.autocast(inputs["input_ids"].device.type, torch.bfloat16, enabled=params.precision == "bf16"):
-                seen = adapted_model.get_base_model().model.get_image_features(inputs["pixel_values"], return_dict=True)
-                logits, due = answer_logits(adapted_model, inputs, seen)
-                patches = adapted_model.dense_head(seen.last_hidden_state)
-            loss = loss_of(logits.float(), due)
-            if params.dense_weight > 0:
-                loss = loss + params.dense_weight * dense_loss(patches, inputs["patch_labels"], inputs["patch_boxes"])
-            if not math.isfinite(float(loss.detach())):
-                raise StageError(
-                    f"finetune, arm {job.arm!r}: the loss is {float(loss.detach())} at step {self.state.global_step}: "
-                    "lower finetune.learning_rate in params.yaml, or set finetune.precision to fp32"
-                )
-            return (loss, {}) if return_outputs else loss
 
-        def _get_train_sampler(self, *_: Any) -> Any:
-            return torch.utils.data.SequentialSampler(dataset)
+def code_hash() -> str:
+    """SHA-256 over the code that a training runs through: a checkpoint of other code is of another run."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for package in _CODE for path in (root / package).rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
-        def _load_from_checkpoint(self, folder: str, *rest: Any, **named: Any) -> None:
-            super()._load_from_checkpoint(folder, *rest, **named)
-            model.dense_head.load_state_dict(torch.load(Path(folder) / HEAD_FILE, weights_only=True))
 
-    return PackedTrainer(
-        model=model,
-        args=training_arguments(job, checkpoints),
-        train_dataset=dataset,
-        data_collator=functools.partial(collate, tokens),
-        callbacks=[HeadKeeper()],
+def _card(job: Job, steps: int, trained: int) -> AdapterCard:
+    rows = job.lesson.rows
+    count = sum(len(row.examples) for row in rows)
+    return AdapterCard(job.lesson.name, job.base.card.name, weights_hash(job.base), steps, count, len(rows), trained)
+
+
+def _memory_remedy(job: Job, cause: str) -> str:
+    return (
+        f"finetune, arm {job.lesson.name!r}: the GPU's memory does not suffice ({cause.splitlines()[0]}). In params.yaml raise "
+        "finetune.accumulation (the same step in smaller parts), set finetune.gradient_checkpointing to true or finetune.precision to "
+        "bf16_base, lower finetune.questions_per_image, finetune.images_per_step or finetune.parallel_arms; or lower max_pixels in the "
+        "base's card"
     )
 
 
-def answer_loss(params: FinetuneParams, tokens: PromptTokens) -> Any:
-    """Loss of answer logits: with soft bins and coordinate distance, or plain cross-entropy."""
-    from torch.nn import functional
-
-    if not params.location_loss:
-        return functional.cross_entropy
-    return LocationLoss(tokens.token_id(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
-
-
-def training_arguments(job: ArmJob, checkpoints: Path) -> Any:
-    """Arguments of the HF Trainer; nothing is reported from inside it (core.stage mirrors the metrics)."""
-    import torch
-    from transformers import TrainingArguments
-
-    params = job.params
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=params.max_steps,
-        per_device_train_batch_size=params.images_per_step,
-        learning_rate=params.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, round(params.warmup_share * params.max_steps)),
-        weight_decay=params.weight_decay,
-        adam_beta2=0.98,
-        max_grad_norm=1.0,
-        logging_steps=min(20, params.max_steps),
-        save_steps=params.checkpoint_steps,
-        save_total_limit=1,
-        seed=job.seed % 2**31,
-        report_to="none",
-        remove_unused_columns=False,
-        label_names=["labels"],
-        use_cpu=not torch.cuda.is_available(),
-    )
-
-
-def save_adapter(model: Any, job: ArmJob) -> None:
-    """Adapter weights, configuration and card into an emptied folder, the same bytes for the same run."""
-    if job.out.exists():
-        shutil.rmtree(job.out)
-    job.out.mkdir(parents=True)
-    model.peft_config["default"].base_model_name_or_path = job.base.card.name
-    model.save_pretrained(str(job.out))
-    (job.out / "README.md").unlink(missing_ok=True)
-    config = job.out / "adapter_config.json"
-    content = json.loads(config.read_text(encoding="utf-8"))
-    config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    trainable = sum(w.numel() for name, w in model.named_parameters() if w.requires_grad and not name.startswith("dense_head"))
-    count = sum(len(row) for row in job.rows)
-    card = AdapterCard(job.arm, job.base.card.name, weights_hash(job.base), job.params.max_steps, count, len(job.rows), trainable)
-    write_adapter_card(job.out, card)
-    for path in job.out.iterdir():
-        os.chmod(path, 0o644)
-
-
-def write_curve(entries: Sequence[dict[str, float]], path: Path) -> None:
-    """The training curve as CSV: step, loss, learning rate."""
+def write_curve(losses: Sequence[dict[str, float]], looks: Sequence[Look], path: Path) -> None:
+    """The training curve as CSV: step, loss, learning rate, and the validation's figures where there was a look."""
+    entries: dict[int, dict[str, str]] = {}
+    for entry in losses:
+        entries[int(entry["step"])] = {"loss": f"{float(entry['loss']):.4f}", "learning_rate": f"{entry['learning_rate']:.6f}"}
+    for look in looks:
+        entries.setdefault(look.step, {}).update(val_acc_at_50=f"{look.acc_at_50:.4f}", val_miou=f"{look.miou:.4f}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(("step", "loss", "learning_rate"))
-        writer.writerows((entry["step"], f"{float(entry['loss']):.4f}", f"{entry['learning_rate']:.6f}") for entry in entries)
+        writer = csv.DictWriter(handle, ("step", "loss", "learning_rate", "val_acc_at_50", "val_miou"), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"step": step, **entries[step]} for step in sorted(entries))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,18 @@ def test_a_mirrored_picture_has_its_sides_exchanged_in_the_words() -> None:
     assert mirrored.text("Left kidney, right of the leftmost cyst") == "Right kidney, left of the rightmost cyst"
     assert mirrored.box([0, 0, 10, 10], 40, 20) == [30, 0, 40, 10]
     assert STAY.text("the left kidney") == "the left kidney"
+
+
+def test_a_text_without_a_sure_mirror_image_is_refused_in_a_mirrored_picture() -> None:
+    with pytest.raises(ValueError, match="left ventricle"):
+        Placement(1.0, 0.0, 0.0, True).text("the left ventricle")
+
+
+@given(st.integers(0, 1000))
+def test_a_picture_that_may_not_be_mirrored_never_is(seed: int) -> None:
+    free, bound = (draw_placement(MILD, np.random.default_rng(seed), mirrorable) for mirrorable in (True, False))
+    assert not bound.mirrored
+    assert (free.scale, free.shift_x, free.shift_y) == (bound.scale, bound.shift_x, bound.shift_y)
 
 
 def test_a_box_that_is_cut_off_is_no_box() -> None:
