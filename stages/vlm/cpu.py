@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import sys
 from typing import Any
 
@@ -35,14 +36,40 @@ def use_lean_attention(model: Any) -> None:
     model.set_attn_implementation("lean")
 
 
-def _lean_attention(
-    module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, dropout: float = 0.0, **_: Any
-) -> Any:
+def _lean_attention(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float, dropout: float = 0.0, **_: Any) -> Any:
     """Scaled dot-product attention with an additive mask; query, key, value (rows, heads, length, width)."""
+    # Rotary positions leave queries and keys in float32 under autocast; its casts do not reach a backward pass written here.
+    out = attention_function().apply((query * scaling).to(value.dtype), key.to(value.dtype), value, attention_mask)
+    return out.transpose(1, 2).contiguous(), None
+
+
+@functools.cache
+def attention_function() -> Any:
+    """Attention as one autograd function, with the backward pass of Dao et al. (2022): softmax's own is the slowest kernel of all.
+
+    ``apply(query, key, value, mask)``: query already scaled, mask additive or None and without gradient.
+    """
     import torch
 
-    scores = torch.matmul(query * scaling, key.transpose(-1, -2))
-    if attention_mask is not None:
-        scores = scores + attention_mask.to(scores.dtype)
-    weights = scores.softmax(dim=-1)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+    class Attention(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, query: Any, key: Any, value: Any, mask: Any) -> Any:
+            scores = torch.matmul(query, key.transpose(-1, -2))
+            if mask is not None:
+                scores += mask.to(scores.dtype)
+            weights = scores.softmax(dim=-1)
+            out = torch.matmul(weights, value)
+            ctx.save_for_backward(query, key, value, weights, out)
+            return out
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> Any:
+            query, key, value, weights, out = ctx.saved_tensors
+            (grad,) = grads
+            # The sum over a row of (gradient of the weights * weights) equals that of (gradient of out * out).
+            along = (grad.float() * out.float()).sum(dim=-1, keepdim=True).to(grad.dtype)
+            grad_scores = torch.matmul(grad, value.transpose(-1, -2)).sub_(along).mul_(weights)
+            grad_value = torch.matmul(weights.transpose(-1, -2), grad)
+            return torch.matmul(grad_scores, key), torch.matmul(grad_scores.transpose(-1, -2), query), grad_value, None
+
+    return Attention

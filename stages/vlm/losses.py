@@ -27,15 +27,16 @@ class LocationLoss:
         logits = logits.float()
         bins = targets - self.first_location
         is_location = (bins >= 0) & (bins < BINS)
-        log_chance = functional.log_softmax(logits, dim=-1)
-        plain = -log_chance[~is_location].gather(1, targets[~is_location][:, None]).sum()
+        plain = functional.cross_entropy(logits[~is_location], targets[~is_location], reduction="sum")
         if not bool(is_location.any()):
             return plain / targets.numel()
         wanted = bins[is_location].float()
-        span = slice(self.first_location, self.first_location + BINS)
+        located = logits[is_location]
+        places = located[:, self.first_location : self.first_location + BINS]
         grid = torch.arange(BINS, device=logits.device, dtype=torch.float32)
         soft = torch.softmax(-0.5 * ((grid[None, :] - wanted[:, None]) / self.sigma_bins) ** 2, dim=-1)
-        pointing = -(soft * log_chance[is_location][:, span]).sum()
-        expected = (torch.softmax(logits[is_location][:, span], dim=-1) * grid).sum(dim=-1)
+        # The soft targets add up to one, so the normaliser of all tokens leaves their sum whole.
+        pointing = located.logsumexp(dim=-1).sum() - (soft * places).sum()
+        expected = torch.softmax(places, dim=-1) @ grid
         distance = ((expected - wanted).abs() / BINS).sum()
         return (plain + pointing + self.l1_weight * distance) / targets.numel()
