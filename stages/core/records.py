@@ -402,11 +402,18 @@ class Prediction:
 class Score:
     """How one answer of one contender compares with the targets of its example.
 
-    ``iou``: sum of the IoUs matched one to one, over the larger count of boxes; 1 for a right "nothing there".
-    ``floor_iou``: the highest threshold at which the whole answer still counts as right (every target has its own
-    box, no box is left over). ``n_matched``: boxes matched to a target with an IoU of at least 0.5.
-    ``patient_id`` is dataset/patient: two datasets may use one name. ``outcome`` is the parse outcome, "invalid_box"
-    when a box is not finite, reversed, empty or outside the image.
+    ``patient_id`` is dataset/patient: two datasets may use one name. ``suites`` are the test suites that the example belongs
+    to (``evaluate.suites``). ``iou``: sum of the IoUs matched one to one, over the larger count of boxes; 1 for a right
+    "nothing there". ``floor_iou``: the highest threshold at which the whole answer still counts as right (every target has
+    its own box, no box is left over). ``n_matched``: boxes matched to a target with an IoU of at least 0.5.
+
+    Of the most confident box (``best_box_xyxy_px``, empty without one): ``giou`` and ``distance_mm`` (between the middles) to
+    the only target, None where there is none or several, the latter also without spacing or box; ``pointed``, whether its
+    middle lies in a target; ``distractor_iou``, its best IoU with something else that could be meant; ``wrong_object``,
+    whether that is at least 0.5 and more than with any target. ``confidence`` is that of the least certain box, None without.
+
+    ``outcome`` is the parse outcome, or what is wrong with the row or its boxes (``evaluate.scoring.OUTCOMES``);
+    ``parse_failed``: it is no reading. ``n_steered``: tokens at which a constraint overruled the model.
     """
 
     example_id: str
@@ -414,14 +421,23 @@ class Score:
     patient_id: str
     kind: str
     n_same_label: int
+    suites: list[str]
     iou: float
     floor_iou: float
     hit_at_50: bool
+    giou: float | None
+    pointed: bool
+    distance_mm: float | None
+    distractor_iou: float
+    wrong_object: bool
+    best_box_xyxy_px: list[float]
+    confidence: float | None
     outcome: str
     parse_failed: bool
     n_boxes: int
     n_targets: int
     n_matched: int
+    n_steered: int
 
 
 @dataclass(frozen=True)

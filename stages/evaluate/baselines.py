@@ -1,24 +1,25 @@
-"""What one gets without looking: a box in the centre, and a box anywhere. Both know the training split only."""
+"""What one gets without looking: a box in the centre, a box anywhere, the mean box of the label. All know the training split only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from stages.core.records import Example, Prediction
 from stages.core.stage import StageError, seed_for
 
-BASELINES = ("centre", "random")
-
 
 def baseline_predictions(examples: Sequence[Example], train: Sequence[Example], seed: int) -> dict[str, list[Prediction]]:
-    """Answers of both baselines to ``examples``: one box each, whatever was asked."""
+    """Answers of the baselines to ``examples``: one box each (the mean box: one for each label of a pair), whatever was asked."""
     sizes = relative_sizes(train)
     middle = np.median(sizes, axis=0)
+    means = mean_boxes(train)
     return {
-        "centre": [_answer("centre", example, centre_box(example, middle)) for example in examples],
-        "random": [_answer("random", example, random_box(example, sizes, seed)) for example in examples],
+        "centre": [_answer("centre", example, [centre_box(example, middle)]) for example in examples],
+        "random": [_answer("random", example, [random_box(example, sizes, seed)]) for example in examples],
+        "mean_box": [_answer("mean_box", example, label_boxes(example, means)) for example in examples],
     }
 
 
@@ -32,6 +33,24 @@ def relative_sizes(train: Sequence[Example]) -> np.ndarray:
     if not sizes:
         raise StageError("data/corpus/examples has no target box in split 'train', so the baselines have no size: give more patients")
     return np.asarray(sizes)
+
+
+def mean_boxes(train: Sequence[Example]) -> dict[str, np.ndarray]:
+    """Mean target box of each label, and of all under "", as shares of the image: x0, y0, x1, y1. From queries with one target."""
+    seen: dict[str, list[np.ndarray]] = defaultdict(list)
+    for example in train:
+        scale = np.array([example.width, example.height] * 2, float)
+        for box in example.boxes_xyxy_px:
+            seen[""].append(np.array(box) / scale)
+        if len(example.boxes_xyxy_px) == 1:
+            seen[example.label].append(np.array(example.boxes_xyxy_px[0]) / scale)
+    return {label: np.mean(boxes, axis=0) for label, boxes in seen.items()}
+
+
+def label_boxes(example: Example, means: Mapping[str, np.ndarray]) -> list[list[float]]:
+    """The mean box of the example's label, of each label of a pair ("left kidney|right kidney"); of all labels for an unknown one."""
+    scale = np.array([example.width, example.height] * 2, float)
+    return [[float(value) for value in means.get(label, means[""]) * scale] for label in example.label.split("|")]
 
 
 def centre_box(example: Example, share: np.ndarray) -> list[float]:
@@ -53,5 +72,5 @@ def _placed(example: Example, share: np.ndarray, place: np.ndarray) -> list[floa
     return [float(start[0]), float(start[1]), float(end[0]), float(end[1])]
 
 
-def _answer(contender: str, example: Example, box: list[float]) -> Prediction:
-    return Prediction(example.example_id, contender, "", [box], [1.0], "ok", 0)
+def _answer(contender: str, example: Example, boxes: list[list[float]]) -> Prediction:
+    return Prediction(example.example_id, contender, "", boxes, [1.0] * len(boxes), "ok", 0)

@@ -1,80 +1,140 @@
-"""Intervals of means, bootstrapped by patient.
+"""Intervals of means and ratios, bootstrapped by patient.
 
-Images and queries of one patient resemble each other, so patients are drawn, not examples (cluster bootstrap,
-Davison & Hinkley, 1997, 3.8). A draw is a multinomial weight per patient; a mean is a ratio of weighted per-patient
-sums, so all draws are one matrix product. All columns share the draws: differences between them are paired.
+Images and queries of one patient resemble each other, so patients are drawn, not examples (cluster bootstrap, Davison &
+Hinkley, Bootstrap Methods, 1997, 3.8). A draw is a multinomial weight per patient; every measure is a ratio of weighted
+per-patient sums, so all draws of all measures are two matrix products. All measures share the draws: differences are paired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 DRAWS_AT_ONCE = 2_000_000
+# The chance with which a difference of ``resolvable`` size is found.
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: number of draws, coverage, seed of the draws."""
+
+    draws: int
+    confidence: float
+    seed: int
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its interval; ``n`` examples of ``patients`` patients."""
+    """A value with its interval and bootstrap standard error; over ``n`` examples of ``patients`` patients.
+
+    Where ``n`` is 0 there is no value: ``value`` is then 0 and the interval everything that the measure can be.
+    """
 
     value: float
     low: float
     high: float
     n: int
     patients: int
+    error: float = 0.0
 
 
-def patient_sums(values: np.ndarray, patients: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and counts per patient, in the order of the patients' ids.
+@dataclass(frozen=True)
+class Ratio:
+    """A measure as sums per patient: ``numerator`` over ``denominator``, both of shape (patients,).
 
-    Args:
-        values: shape (examples, columns).
-        patients: one id per example.
-
-    Returns:
-        Sums of shape (patients, columns) and counts of shape (patients,).
+    ``n`` counts the examples that the measure is about. ``bounds`` are the least and greatest value that it can take;
+    ``share`` says that it is a share of yes among yes and no.
     """
-    names, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    sums = np.zeros((len(names), values.shape[1]))
-    np.add.at(sums, owner, values)
-    return sums, np.bincount(owner, minlength=len(names)).astype(float)
+
+    numerator: np.ndarray
+    denominator: np.ndarray
+    n: int
+    bounds: tuple[float, float]
+    share: bool
+
+    @property
+    def value(self) -> float:
+        """Sum over sum; 0 over nothing."""
+        total = self.denominator.sum()
+        return float(self.numerator.sum() / total) if total else 0.0
+
+    @property
+    def patients(self) -> int:
+        """Patients who have something in the denominator."""
+        return int((self.denominator > 0).sum())
 
 
-def bootstrap_means(values: np.ndarray, patients: Sequence[str], draws: int, seed: int) -> np.ndarray:
-    """Bootstrapped means of each column, shape (draws, columns); ``values`` has shape (examples, columns), at least one row."""
-    sums, counts = patient_sums(values, patients)
-    generator = np.random.default_rng(seed)
-    share = np.full(len(counts), 1 / len(counts))
-    step = max(1, DRAWS_AT_ONCE // len(counts))
-    means = []
-    for start in range(0, draws, step):
-        weights = generator.multinomial(len(counts), share, size=min(step, draws - start)).astype(float)
-        means.append((weights @ sums) / (weights @ counts)[:, None])
-    return np.concatenate(means)
+class Patients:
+    """Who owns which example: turns values per example into sums per patient."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        """``ids``: the patient of every example."""
+        names, self._owner = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
+        self.count = len(names)
+
+    def ratio(self, numerator: np.ndarray, denominator: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0), share: bool = True) -> Ratio:
+        """The ratio of two sums over examples. Both have shape (examples,); where the denominator is 0 the numerator is not read."""
+        counted = np.where(denominator > 0, numerator, 0.0)
+        sums = [np.bincount(self._owner, weights=values, minlength=self.count) for values in (counted, denominator)]
+        return Ratio(sums[0], sums[1], int((denominator > 0).sum()), bounds, share)
 
 
-def estimate_columns(
-    values: np.ndarray, patients: Sequence[str], draws: int, confidence: float, seed: int, bounds: tuple[float, float] = (0.0, 1.0)
-) -> list[Estimate]:
-    """Mean and percentile interval of each column.
+def draw_ratios(ratios: Sequence[Ratio], bootstrap: Bootstrap) -> np.ndarray:
+    """Bootstrapped ratios, shape (draws, ratios); NaN where no drawn patient has anything in the denominator."""
+    above = np.stack([ratio.numerator for ratio in ratios], axis=1)
+    below = np.stack([ratio.denominator for ratio in ratios], axis=1)
+    count = len(above)
+    generator = np.random.default_rng(bootstrap.seed)
+    share = np.full(count, 1 / count)
+    step = max(1, DRAWS_AT_ONCE // count)
+    drawn = np.full((bootstrap.draws, len(ratios)), np.nan)
+    for start in range(0, bootstrap.draws, step):
+        weights = generator.multinomial(count, share, size=min(step, bootstrap.draws - start)).astype(float)
+        sums = weights @ below
+        np.divide(weights @ above, sums, out=drawn[start : start + step], where=sums > 0)
+    return drawn
 
-    Args:
-        values: shape (examples, columns).
-        bounds: least and greatest value that the measure can take. Fewer than two patients say nothing about the
-            spread between patients: the interval is then the whole range.
-    """
-    n, count = len(values), len(set(patients))
-    if n == 0:
-        return [Estimate(0.0, *bounds, 0, 0) for _ in range(values.shape[1])]
-    means = values.mean(axis=0)
-    if count < 2:
-        return [Estimate(float(mean), *bounds, n, count) for mean in means]
+
+def estimates(ratios: Sequence[Ratio], bootstrap: Bootstrap) -> list[Estimate]:
+    """Value and percentile interval of each ratio; unanimous shares get an exact bound."""
+    if not ratios:
+        return []
+    drawn = draw_ratios(ratios, bootstrap) if len(ratios[0].numerator) > 1 else np.zeros((1, len(ratios)))
+    found = []
+    for column, ratio in enumerate(ratios):
+        plain = _estimate(ratio.value, drawn[:, column], ratio.n, ratio.patients, ratio.bounds, bootstrap.confidence)
+        found.append(widen_unanimous(plain, bootstrap.confidence) if ratio.share else plain)
+    return found
+
+
+def differences(pairs: Sequence[tuple[Ratio, Ratio]], bootstrap: Bootstrap) -> list[Estimate]:
+    """First minus second of each pair, under the same draws; both ratios of a pair are about the same examples."""
+    if not pairs:
+        return []
+    ratios = [ratio for pair in pairs for ratio in pair]
+    drawn = draw_ratios(ratios, bootstrap) if len(ratios[0].numerator) > 1 else np.zeros((1, len(ratios)))
+    found = []
+    for number, (first, second) in enumerate(pairs):
+        reach = first.bounds[1] - first.bounds[0]
+        apart = drawn[:, 2 * number] - drawn[:, 2 * number + 1]
+        patients = min(first.patients, second.patients)
+        found.append(_estimate(first.value - second.value, apart, first.n, patients, (-reach, reach), bootstrap.confidence))
+    return found
+
+
+def _estimate(value: float, drawn: np.ndarray, n: int, patients: int, bounds: tuple[float, float], confidence: float) -> Estimate:
+    """Percentile interval of one column of draws. Fewer than two patients say nothing about the spread: everything is possible."""
+    drawn = drawn[~np.isnan(drawn)]
+    if n == 0 or patients < 2:
+        return Estimate(value, *bounds, n, patients, (bounds[1] - bounds[0]) / 2)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(bootstrap_means(values, patients, draws, seed), [tail, 1 - tail], axis=0)
-    # A column without variation has a mean that differs from its draws by rounding only.
-    return [Estimate(float(mean), float(min(a, mean)), float(max(b, mean)), n, count) for mean, a, b in zip(means, low, high, strict=True)]
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    # A column without variation has a value that differs from its draws by rounding only.
+    return Estimate(value, float(min(low, value)), float(max(high, value)), n, patients, float(drawn.std()))
 
 
 def widen_unanimous(estimate: Estimate, confidence: float) -> Estimate:
@@ -87,3 +147,12 @@ def widen_unanimous(estimate: Estimate, confidence: float) -> Estimate:
     if estimate.value >= 1.0:
         return Estimate(1.0, 1 - reach, 1.0, estimate.n, estimate.patients)
     return estimate
+
+
+def resolvable(difference: Estimate, confidence: float) -> float:
+    """The smallest true difference that a test set with this spread would call different, with a chance of ``POWER``.
+
+    (z of the confidence + z of the power) standard errors: the usual normal approximation (Cohen, 1988, 2.4).
+    """
+    normal = NormalDist()
+    return (normal.inv_cdf(0.5 + confidence / 2) + normal.inv_cdf(POWER)) * difference.error

@@ -1,50 +1,129 @@
-"""The CSV files under metrics/plots, and the contenders' table that is printed from them."""
+"""What the stage writes: metrics/evaluate.json, few figures; everything finer as CSV under metrics/plots."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stages.core.records import Score
-from stages.core.stage import StageError
-from stages.evaluate.bootstrap import Estimate
-from stages.evaluate.measures import SliceRow, threshold_curve
+from stages.evaluate.answers import Contender
+from stages.evaluate.bootstrap import Estimate, resolvable
+from stages.evaluate.calibration import certain_answers, expected_calibration_error, reliability, risk_coverage
+from stages.evaluate.measures import GAINS, MAIN, Pair, Table, threshold_curve
+from stages.evaluate.precision import PrecisionRow
+from stages.evaluate.slices import SliceRow
+from stages.evaluate.suites import SuiteRow
 
-TABLE = Path("metrics/plots/evaluate_table.csv")
-SLICES = Path("metrics/plots/evaluate_slices.csv")
-CURVE = Path("metrics/plots/evaluate_iou_curve.csv")
 METRICS = Path("metrics/evaluate.json")
-TITLES = {
-    "miou": "mean IoU",
-    "acc_at_50": "Acc@0.5",
-    "multi_object_miou": "mean IoU, several of the class",
-    "multi_object_acc_at_50": "Acc@0.5, several of the class",
-    "parse_failure_rate": "parse failures",
-}
+PLOTS = Path("metrics/plots")
+TABLE = PLOTS / "evaluate_table.csv"
+SUITES = PLOTS / "evaluate_suites.csv"
+PAIRS = PLOTS / "evaluate_pairs.csv"
+SLICES = PLOTS / "evaluate_slices.csv"
+CURVE = PLOTS / "evaluate_iou_curve.csv"
+PRECISION = PLOTS / "evaluate_ap.csv"
+RELIABILITY = PLOTS / "evaluate_reliability.csv"
+RISK = PLOTS / "evaluate_risk.csv"
+OUTCOMES = PLOTS / "evaluate_outcomes.csv"
+INTERVAL = ("value", "low", "high", "n", "patients")
 
 
-def write_table_csv(table: dict[str, dict[str, Estimate]]) -> None:
-    """One row per contender and measure."""
-    rows = [(name, measure, *_cells(estimate)) for name, row in table.items() for measure, estimate in row.items()]
-    _write(TABLE, ("contender", "measure", "value", "low", "high", "n", "patients"), rows)
+def metrics_of(table: Table, pairs: Sequence[Pair], suites: Sequence[SuiteRow], baselines: Sequence[str], confidence: float) -> dict[str, object]:
+    """The content of metrics/evaluate.json; finite numbers only, few of them.
+
+    ``unseen`` is there only where something is held out. ``resolvable_acc_at_50``: the smallest difference that the test can tell,
+    by the widest difference between two contenders.
+    """
+    figures: dict[str, object] = {"n_multi": next(iter(table.values()))[MAIN[1]].n}
+    for contender, row in table.items():
+        if contender not in baselines:
+            listed = ("miou", *MAIN, "parse_failure_rate")
+            figures[contender] = {"n": row["miou"].n, **{measure: row[measure].value for measure in listed}}
+    gains: dict[str, dict[str, dict[str, float]]] = {}
+    for pair in pairs:
+        if (pair.first, pair.second) in GAINS and pair.measure in MAIN:
+            found = pair.difference
+            gains.setdefault(f"{pair.first}_minus_{pair.second}", {})[pair.measure] = {"diff": found.value, "low": found.low, "high": found.high}
+    figures["gain"] = gains
+    figures["baseline"] = {name: {"acc_at_50": table[name]["acc_at_50"].value} for name in baselines if name in table}
+    told = [resolvable(pair.difference, confidence) for pair in pairs if pair.measure == "acc_at_50" and not {pair.first, pair.second} & set(baselines)]
+    if told:
+        figures["resolvable_acc_at_50"] = max(told)
+    unseen = {row.contender: row.estimate.value for row in suites if row.suite == "unseen" and row.estimate.n and row.contender not in baselines}
+    return {**figures, "unseen": unseen} if unseen else figures
 
 
-def write_slices_csv(rows: Iterable[SliceRow]) -> None:
-    """One row per slice and contender."""
-    names = ("slice_kind", "slice", "contender", "acc_at_50", "low", "high", "n", "patients")
-    _write(SLICES, names, [(row.slice_kind, row.slice, row.contender, *_cells(row.acc_at_50)) for row in rows])
+def write_table(table: Table) -> None:
+    """One row per contender and measure; a measure over no example has n 0."""
+    _write(TABLE, ("contender", "measure", *INTERVAL), [(name, key, *_cells(found)) for name, row in table.items() for key, found in row.items()])
 
 
-def write_curve_csv(scores: dict[str, list[Score]]) -> None:
+def write_suites(rows: Iterable[SuiteRow]) -> None:
+    """One row per suite, contender and measure; no figures and a note where the suite has no example."""
+    names = ("suite", "contender", "measure", *INTERVAL, "note")
+    _write(SUITES, names, [(row.suite, row.contender, row.measure, *_cells_or_none(row.estimate), row.note) for row in rows])
+
+
+def write_pairs(pairs: Iterable[Pair], confidence: float) -> None:
+    """One row per pair of contenders and measure; ``resolvable`` is the smallest difference that the test can tell."""
+    names = ("first", "second", "measure", "diff", "low", "high", "n", "patients", "resolvable")
+    _write(
+        PAIRS,
+        names,
+        [(one.first, one.second, one.measure, *_cells(one.difference), _number(resolvable(one.difference, confidence))) for one in pairs],
+    )
+
+
+def write_slices(rows: Iterable[SliceRow]) -> None:
+    """One row per slice and contender. All are marked exploratory: many slices, no correction, found by looking."""
+    names = ("slice_kind", "slice", "contender", "acc_at_50", "low", "high", "n", "patients", "status")
+    _write(SLICES, names, [(row.slice_kind, row.slice, row.contender, *_cells(row.acc_at_50), "exploratory") for row in rows])
+
+
+def write_curve(scores: Mapping[str, Sequence[Score]]) -> None:
     """One row per contender and IoU threshold."""
     rows = [(name, f"{at:.2f}", _number(share)) for name, listed in scores.items() for at, share in threshold_curve(listed)]
     _write(CURVE, ("contender", "threshold", "share"), rows)
 
 
+def write_precision(rows: Iterable[PrecisionRow]) -> None:
+    """One row per contender and group of examples (all, several of the class, each modality)."""
+    names = ("contender", "group", "ap", "ap50", "labels", "targets")
+    _write(PRECISION, names, [(row.contender, row.group, _number(row.ap), _number(row.ap50), row.n_labels, row.n_targets) for row in rows])
+
+
+def write_calibration(scores: Mapping[str, Sequence[Score]]) -> None:
+    """Reliability per contender and bin, with the ECE of all its bins, and risk against coverage; of the answers with a confidence."""
+    bins, curve = [], []
+    for name, listed in scores.items():
+        confidence, right = certain_answers(listed)
+        found = reliability(confidence, right)
+        error = _number(expected_calibration_error(found))
+        bins += [(name, f"{one.low:.1f}", f"{one.high:.1f}", one.n, _number(one.confidence), _number(one.accuracy), error) for one in found if one.n]
+        curve += [(name, f"{coverage:.2f}", _number(risk), len(confidence)) for coverage, risk in risk_coverage(confidence, right)]
+    _write(RELIABILITY, ("contender", "low", "high", "n", "confidence", "accuracy", "ece"), bins)
+    _write(RISK, ("contender", "coverage", "risk", "n"), curve)
+
+
+def write_outcomes(contenders: Sequence[Contender]) -> None:
+    """How the answers of each contender were read (all are in the denominator), then what is wrong with its table's rows besides."""
+    rows = []
+    for contender in contenders:
+        counts = Counter(score.outcome for score in contender.scores)
+        rows += [(contender.name, "answer", name, count, _number(count / len(contender.scores))) for name, count in sorted(counts.items())]
+        odd = Counter(error.kind for error in contender.errors if error.kind not in counts)
+        rows += [(contender.name, "row", name, count, "") for name, count in sorted(odd.items())]
+    _write(OUTCOMES, ("contender", "of", "outcome", "n", "share"), rows)
+
+
 def _cells(estimate: Estimate) -> tuple[str, str, str, int, int]:
     return _number(estimate.value), _number(estimate.low), _number(estimate.high), estimate.n, estimate.patients
+
+
+def _cells_or_none(estimate: Estimate) -> tuple[str, str, str, int, int]:
+    return _cells(estimate) if estimate.n else ("", "", "", 0, 0)
 
 
 def _number(value: float) -> str:
@@ -57,48 +136,3 @@ def _write(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(rows)
-
-
-def printed_table(markdown: bool) -> str:
-    """Contenders with intervals, then the gains, from the tracked files; GitHub Markdown or aligned columns.
-
-    Raises:
-        StageError: a file is missing, or lacks what it should hold.
-    """
-    for path in (METRICS, TABLE):
-        if not path.exists():
-            raise StageError(f"{path} not found: run `dvc repro evaluate` first, or check the tracked file out")
-    with TABLE.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    figures = json.loads(METRICS.read_text(encoding="utf-8"))
-    contenders = list(dict.fromkeys(row["contender"] for row in rows))
-    cells = {(row["contender"], row["measure"]): _interval(row["value"], row["low"], row["high"]) for row in rows}
-    counts = {row["measure"]: row["n"] for row in rows}
-    head = ["", *[f"{title} (n={counts[key]})" if "miou" not in key else title for key, title in TITLES.items() if key in counts]]
-    body = [[name, *[cells[name, key] for key in TITLES if key in counts]] for name in contenders]
-    gains = [
-        [pair.replace("_minus_", " - "), *[_signed(row[key]) for key in ("acc_at_50", "multi_object_acc_at_50")]]
-        for pair, row in figures["gain"].items()
-    ]
-    gain_head = ["paired difference", TITLES["acc_at_50"], TITLES["multi_object_acc_at_50"]]
-    lay_out = _markdown if markdown else _aligned
-    return "\n".join([lay_out(head, body), "", lay_out(gain_head, gains)])
-
-
-def _interval(value: str, low: str, high: str) -> str:
-    return f"{float(value):.3f} [{float(low):.3f}, {float(high):.3f}]"
-
-
-def _signed(gain: dict[str, float]) -> str:
-    return f"{gain['diff']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
-
-
-def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _aligned(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[column]) for line in [head, *body]) for column in range(len(head))]
-    lines = [head, ["-" * width for width in widths], *body]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -1,34 +1,36 @@
-"""From scores to figures: contenders, gains, slices, the curve over thresholds."""
+"""What is measured of an answer, and the contenders' table.
+
+Every measure is a ratio of two sums over examples (``bootstrap.Ratio``); MEASURES says what is summed, with its source.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stages.core.records import Example, Score
-from stages.core.stage import seed_for
-from stages.evaluate.bootstrap import Estimate, estimate_columns, widen_unanimous
+from stages.core.records import Score
+from stages.evaluate.bootstrap import Bootstrap, Estimate, Patients, Ratio, differences, estimates
 
-MULTI = "multi_object_"
 THRESHOLDS = [step / 100 for step in range(5, 100, 5)]
+COCO_THRESHOLDS = [step / 100 for step in range(50, 100, 5)]
+MAIN = ("acc_at_50", "multi_object_acc_at_50")
+PAIRED = (*MAIN, "miou")
 GAINS = (("tuned", "base"), ("tuned", "control"))
-# "size_bin" of the examples, in this order; other names follow alphabetically.
-SLICE_ORDER = ("tiny", "small", "medium", "large", "none", "single", "multi", "name")
+IMAGE_DIAGONAL_MM = 10_000.0
 
 
 @dataclass(frozen=True)
-class Bootstrap:
-    """How intervals are made: number of draws, coverage, seed of the run."""
+class Measure:
+    """One measure. ``meaning`` defines it; ``over`` is an example's part of the denominator (0: not about it), ``of`` of the numerator."""
 
-    draws: int
-    confidence: float
-    seed: int
-
-    def estimate(self, values: np.ndarray, patients: Sequence[str], name: str, bounds: tuple[float, float] = (0.0, 1.0)) -> list[Estimate]:
-        """Estimates of the columns of ``values`` (examples, columns); draws are seeded by ``name``, so one name is paired."""
-        return estimate_columns(values, patients, self.draws, self.confidence, seed_for(self.seed, "bootstrap", name), bounds)
+    title: str
+    meaning: str
+    of: Callable[[Score], float]
+    over: Callable[[Score], float] = lambda score: 1.0
+    bounds: tuple[float, float] = (0.0, 1.0)
+    share: bool = True
 
 
 def is_multi_object(score: Score) -> bool:
@@ -36,118 +38,181 @@ def is_multi_object(score: Score) -> bool:
     return score.n_same_label >= 2 and score.kind in ("single", "multi")
 
 
-def contender_table(scores: dict[str, list[Score]], bootstrap: Bootstrap) -> dict[str, dict[str, Estimate]]:
-    """Measure -> estimate per contender. ``scores`` lists the same examples in the same order for each."""
-    everything = _estimates(scores, bootstrap, "all", ("miou", "acc_at_50", "parse_failure_rate"))
-    chosen = {name: [score for score in rows if is_multi_object(score)] for name, rows in scores.items()}
-    subset = _estimates(chosen, bootstrap, "multi_object", ("miou", "acc_at_50"))
-    return {
-        name: {
-            "miou": everything[name]["miou"],
-            "acc_at_50": everything[name]["acc_at_50"],
-            f"{MULTI}miou": subset[name]["miou"],
-            f"{MULTI}acc_at_50": subset[name]["acc_at_50"],
-            "parse_failure_rate": everything[name]["parse_failure_rate"],
-        }
-        for name in scores
-    }
+def _with_target(score: Score) -> float:
+    return float(score.n_targets > 0)
 
 
-def _estimates(scores: dict[str, list[Score]], bootstrap: Bootstrap, name: str, measures: Sequence[str]) -> dict[str, dict[str, Estimate]]:
-    """All contenders and measures side by side, so that they share the draws."""
-    columns = [(contender, measure) for contender in scores for measure in measures]
-    values = np.array([[_value(score, measure) for score in scores[contender]] for contender, measure in columns]).T
-    patients = [score.patient_id for score in next(iter(scores.values()))]
-    found = bootstrap.estimate(values.reshape(len(patients), len(columns)), patients, name)
-    table: dict[str, dict[str, Estimate]] = {contender: {} for contender in scores}
-    for (contender, measure), estimate in zip(columns, found, strict=True):
-        binary = measure != "miou"
-        table[contender][measure] = widen_unanimous(estimate, bootstrap.confidence) if binary else estimate
+def _without_target(score: Score) -> float:
+    return float(score.n_targets == 0)
+
+
+def _several_targets(score: Score) -> float:
+    return float(score.n_targets > 1)
+
+
+def _mean_hit(score: Score) -> float:
+    return sum(score.floor_iou >= threshold for threshold in COCO_THRESHOLDS) / len(COCO_THRESHOLDS)
+
+
+MEASURES: dict[str, Measure] = {
+    "miou": Measure(
+        "mean IoU",
+        "Mean over all answers of: sum of the IoUs (Jaccard, 1912) matched one to one (Kuhn, 1955) over the larger count of boxes; "
+        "1 for a right 'nothing there' (as in gIoU of GREC, He et al., 2023).",
+        lambda score: score.iou,
+        share=False,
+    ),
+    "acc_at_50": Measure(
+        "Acc@0.5",
+        "Share of the answers that are right as a whole at an IoU of 0.5: as many boxes as targets, matched one to one (Acc@0.5 of "
+        "referring expressions, Kazemzadeh et al., 2014; for several targets the exact-set accuracy of GREC).",
+        lambda score: score.hit_at_50,
+    ),
+    "acc_at_25": Measure("Acc@0.25", "Acc@0.5 at an IoU of 0.25.", lambda score: score.floor_iou >= 0.25),
+    "acc_at_75": Measure("Acc@0.75", "Acc@0.5 at an IoU of 0.75.", lambda score: score.floor_iou >= 0.75),
+    "acc_at_50_95": Measure("Acc@0.5:0.95", "Mean of the accuracies at .50, .55, ... .95 (the thresholds of COCO, Lin et al., 2014).", _mean_hit, share=False),
+    "multi_object_miou": Measure(
+        "mean IoU, several of the class",
+        "Mean IoU where the picture holds several objects of the target's class.",
+        lambda score: score.iou,
+        lambda score: float(is_multi_object(score)),
+        share=False,
+    ),
+    "multi_object_acc_at_50": Measure(
+        "Acc@0.5, several of the class",
+        "Acc@0.5 where the picture holds several objects of the target's class.",
+        lambda score: score.hit_at_50,
+        lambda score: float(is_multi_object(score)),
+    ),
+    "wrong_object_rate": Measure(
+        "wrong object, several of the class",
+        "Share of those answers whose most confident box lies on another object that could be meant (IoU 0.5), not on a target.",
+        lambda score: score.wrong_object,
+        lambda score: float(is_multi_object(score)),
+    ),
+    "pointing": Measure(
+        "pointing",
+        "Share of the answers about a target whose most confident box has its middle in a target (pointing game, Zhang et al., 2016).",
+        lambda score: score.pointed,
+        _with_target,
+    ),
+    "giou": Measure(
+        "mean GIoU",
+        "Mean generalised IoU (Rezatofighi et al., 2019) of the most confident box with the only target; -1 without a box.",
+        lambda score: score.giou if score.giou is not None else 0.0,
+        lambda score: float(score.giou is not None),
+        bounds=(-1.0, 1.0),
+        share=False,
+    ),
+    "precision": Measure(
+        "precision",
+        "Boxes matched one to one with a target at an IoU of 0.5, over all boxes that were drawn, those of unreadable answers included.",
+        lambda score: score.n_matched,
+        lambda score: score.n_boxes,
+        share=False,
+    ),
+    "recall": Measure("recall", "The same matched boxes over all targets.", lambda score: score.n_matched, lambda score: score.n_targets, share=False),
+    "f1": Measure(
+        "F1",
+        "Twice the matched boxes over boxes plus targets: the harmonic mean of precision and recall (van Rijsbergen, 1979).",
+        lambda score: 2 * score.n_matched,
+        lambda score: score.n_boxes + score.n_targets,
+        share=False,
+    ),
+    "several_targets_f1": Measure(
+        "F1, several targets",
+        "F1 over the queries for several objects at once.",
+        lambda score: 2 * score.n_matched,
+        lambda score: _several_targets(score) * (score.n_boxes + score.n_targets),
+        share=False,
+    ),
+    "several_targets_exact": Measure(
+        "exact set, several targets",
+        "Share of those queries whose set of boxes is right as a whole: none missing, none left over.",
+        lambda score: score.hit_at_50,
+        _several_targets,
+    ),
+    "no_target_acc": Measure(
+        "no-target accuracy",
+        "Share of the queries for what is not there that are answered so (N-acc. of GREC).",
+        lambda score: score.hit_at_50,
+        _without_target,
+    ),
+    "hallucinated_box_rate": Measure(
+        "hallucinated boxes",
+        "Share of the queries for what is not there that are answered with a box.",
+        lambda score: score.n_boxes > 0,
+        _without_target,
+    ),
+    "false_none_rate": Measure(
+        "false 'nothing there'",
+        "Share of the queries for what is there that are answered with 'nothing there'.",
+        lambda score: score.outcome == "none",
+        _with_target,
+    ),
+    "distance_mm": Measure(
+        "distance of the middles, mm",
+        "Mean distance between the middles of the most confident box and of the only target, where a box was drawn and the spacing is known.",
+        lambda score: score.distance_mm if score.distance_mm is not None else 0.0,
+        lambda score: float(score.distance_mm is not None),
+        bounds=(0.0, IMAGE_DIAGONAL_MM),
+        share=False,
+    ),
+    "parse_failure_rate": Measure(
+        "parse failures",
+        "Share of the answers that are no reading: text that cannot be parsed, boxes that no such image has, rows that are missing or double.",
+        lambda score: score.parse_failed,
+    ),
+    "steered_rate": Measure(
+        "steered by a constraint",
+        "Share of the answers of which constrained decoding overruled at least one token; 0 where decoding is free.",
+        lambda score: score.n_steered > 0,
+    ),
+}
+
+
+def ratio_of(measure: Measure, scores: Sequence[Score], mask: np.ndarray, patients: Patients) -> Ratio:
+    """The measure over the masked examples; ``mask`` is boolean, (examples,)."""
+    over = np.array([measure.over(score) if chosen else 0.0 for score, chosen in zip(scores, mask, strict=True)], float)
+    of = np.array([float(measure.of(score)) if weight else 0.0 for score, weight in zip(scores, over, strict=True)], float)
+    return patients.ratio(of, over, measure.bounds, measure.share)
+
+
+Table = dict[str, dict[str, Estimate]]
+
+
+def contender_table(scores: Mapping[str, Sequence[Score]], mask: np.ndarray, patients: Patients, bootstrap: Bootstrap) -> Table:
+    """Measure -> estimate per contender over the masked examples; ``scores`` lists the same examples in the same order for each."""
+    cells = [(name, key) for name in scores for key in MEASURES]
+    found = estimates([ratio_of(MEASURES[key], scores[name], mask, patients) for name, key in cells], bootstrap)
+    table: Table = {name: {} for name in scores}
+    for (name, key), estimate in zip(cells, found, strict=True):
+        table[name][key] = estimate
     return table
 
 
-def _value(score: Score, measure: str) -> float:
-    return {"miou": score.iou, "acc_at_50": float(score.hit_at_50), "parse_failure_rate": float(score.parse_failed)}[measure]
-
-
-def paired_gains(scores: dict[str, list[Score]], bootstrap: Bootstrap) -> dict[str, dict[str, Estimate]]:
-    """Differences of Acc@0.5 between contenders on the same examples, under the same draws; GAINS whose two sides ran."""
-    gains: dict[str, dict[str, Estimate]] = {}
-    for better, other in GAINS:
-        if better not in scores or other not in scores:
-            continue
-        pairs = list(zip(scores[better], scores[other], strict=True))
-        gains[f"{better}_minus_{other}"] = {
-            "acc_at_50": _difference(pairs, bootstrap, "all"),
-            f"{MULTI}acc_at_50": _difference([pair for pair in pairs if is_multi_object(pair[0])], bootstrap, "multi_object"),
-        }
-    return gains
-
-
-def _difference(pairs: list[tuple[Score, Score]], bootstrap: Bootstrap, name: str) -> Estimate:
-    values = np.array([float(a.hit_at_50) - float(b.hit_at_50) for a, b in pairs]).reshape(-1, 1)
-    return bootstrap.estimate(values, [a.patient_id for a, _ in pairs], name, (-1.0, 1.0))[0]
-
-
-def slices_of(example: Example) -> list[tuple[str, str]]:
-    """The (slice kind, slice) pairs that an example belongs to; several of kind "claim"."""
-    siblings = str(example.n_same_label) if example.n_same_label < 4 else "4 or more"
-    return [
-        ("modality", example.modality),
-        ("dataset", example.dataset),
-        ("size", example.size_bin),
-        ("query", example.kind),
-        ("objects of the class", siblings),
-        *[("claim", kind) for kind in sorted(set(example.claim_kinds)) or ["no claim"]],
-    ]
-
-
 @dataclass(frozen=True)
-class SliceRow:
-    """Acc@0.5 of one contender on one slice."""
+class Pair:
+    """One measure of ``first`` minus that of ``second`` over the same examples."""
 
-    slice_kind: str
-    slice: str
-    contender: str
-    acc_at_50: Estimate
-
-
-def slice_table(examples: Sequence[Example], scores: dict[str, list[Score]], bootstrap: Bootstrap) -> list[SliceRow]:
-    """Acc@0.5 per slice and contender; ``examples`` in the order of the scores."""
-    members: dict[tuple[str, str], list[int]] = {}
-    for index, example in enumerate(examples):
-        for key in slices_of(example):
-            members.setdefault(key, []).append(index)
-    rows = []
-    for kind, value in sorted(members, key=_slice_key):
-        chosen = {name: [listed[index] for index in members[kind, value]] for name, listed in scores.items()}
-        found = _estimates(chosen, bootstrap, f"{kind}={value}", ("acc_at_50",))
-        rows += [SliceRow(kind, value, name, found[name]["acc_at_50"]) for name in scores]
-    return rows
+    first: str
+    second: str
+    measure: str
+    difference: Estimate
 
 
-def _slice_key(key: tuple[str, str]) -> tuple[str, int, str]:
-    kind, value = key
-    return kind, SLICE_ORDER.index(value) if value in SLICE_ORDER else len(SLICE_ORDER), value
+def paired(scores: Mapping[str, Sequence[Score]], mask: np.ndarray, patients: Patients, bootstrap: Bootstrap, measures: Sequence[str] = PAIRED) -> list[Pair]:
+    """Differences between all contenders under the same draws; those of GAINS first and in their direction, else later minus earlier."""
+    names = list(scores)
+    listed = [pair for pair in GAINS if set(pair) <= set(names)]
+    listed += [(second, first) for at, first in enumerate(names) for second in names[at + 1 :] if not {(first, second), (second, first)} & set(listed)]
+    ratios = {(name, key): ratio_of(MEASURES[key], scores[name], mask, patients) for name in names for key in measures}
+    cells = [(first, second, key) for first, second in listed for key in measures]
+    found = differences([(ratios[first, key], ratios[second, key]) for first, second, key in cells], bootstrap)
+    return [Pair(*cell, estimate) for cell, estimate in zip(cells, found, strict=True)]
 
 
 def threshold_curve(scores: Sequence[Score]) -> list[tuple[float, float]]:
     """Share of the answers that are right as a whole at each IoU threshold of .05, .10, ... .95."""
     floors = np.array([score.floor_iou for score in scores])
     return [(threshold, float((floors >= threshold).mean())) for threshold in THRESHOLDS]
-
-
-def metrics_of(table: dict[str, dict[str, Estimate]], gains: dict[str, dict[str, Estimate]], baselines: Sequence[str]) -> dict[str, object]:
-    """The content of metrics/evaluate.json; finite numbers only, few of them (the rest is in metrics/plots)."""
-    accuracies = ("acc_at_50", f"{MULTI}acc_at_50")
-    figures: dict[str, object] = {"n_multi": next(iter(table.values()))[accuracies[1]].n}
-    for contender, row in table.items():
-        if contender not in baselines:
-            listed = ("miou", *accuracies, "parse_failure_rate")
-            figures[contender] = {"n": row["miou"].n, **{measure: row[measure].value for measure in listed}}
-    figures["gain"] = {
-        pair: {measure: {"diff": gain.value, "low": gain.low, "high": gain.high} for measure, gain in row.items()}
-        for pair, row in gains.items()
-    }
-    figures["baseline"] = {name: {measure: table[name][measure].value for measure in accuracies} for name in baselines}
-    return figures

@@ -39,9 +39,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus: list[Exam
     test = [example for example in corpus if example.split == "test"]
     answers = {
         "tuned": [make_answer(example, "tuned", example.boxes_xyxy_px) for example in test],
-        "control": [
-            make_answer(example, "control", example.boxes_xyxy_px if index % 2 else [[0, 0, 5, 5]]) for index, example in enumerate(test)
-        ],
+        "control": [make_answer(example, "control", example.boxes_xyxy_px if index % 2 else [[0, 0, 5, 5]]) for index, example in enumerate(test)],
         "base": [make_answer(example, "base", [], "malformed") for example in test],
     }
     for contender, rows in answers.items():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stages.core.geometry import check_box
 from stages.core.stage import StageError
-from stages.evaluate.baselines import baseline_predictions, centre_box, random_box, relative_sizes
+from stages.evaluate.baselines import baseline_predictions, centre_box, label_boxes, mean_boxes, random_box, relative_sizes
 from tests.evaluate.builders import make_example
 
 
@@ -36,3 +36,19 @@ def test_the_random_box_depends_on_the_id_and_not_on_the_order() -> None:
 def test_no_training_box_is_an_error() -> None:
     with pytest.raises(StageError, match="no target box in split 'train'"):
         baseline_predictions([make_example(1, [])], [], 1)
+
+
+def test_the_mean_box_is_that_of_the_label_and_for_a_pair_there_are_two() -> None:
+    train = [
+        make_example(0, [[0, 0, 20, 20]], label="left kidney"),
+        make_example(1, [[20, 0, 40, 20]], label="left kidney"),
+        make_example(2, [[80, 40, 100, 80]], label="right kidney"),
+    ]
+    means = mean_boxes(train)
+    pair = make_example(9, [], width=200, label="left kidney|right kidney")
+    assert label_boxes(pair, means) == [pytest.approx([20, 0, 60, 20]), pytest.approx([160, 40, 200, 80])]
+
+
+def test_the_mean_box_of_an_unknown_label_is_that_of_all() -> None:
+    means = mean_boxes([make_example(0, [[0, 0, 20, 20]], label="a"), make_example(1, [[40, 40, 60, 60]], label="b")])
+    assert label_boxes(make_example(9, [], label="c"), means) == [pytest.approx([20, 20, 40, 40])]

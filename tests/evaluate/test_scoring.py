@@ -4,9 +4,13 @@ import dataclasses
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.core.stage import StageError
-from stages.evaluate.scoring import examples_of_test_split, score_answer, score_contender
+from stages.evaluate.answers import examples_of_test_split
+from stages.evaluate.scoring import READ, UNREAD, score_answer
+from stages.vlm.codecs import OUTCOMES as CODEC_OUTCOMES
 from tests.evaluate.builders import make_answer, make_example
 
 BOX = [10.0, 10.0, 30.0, 40.0]
@@ -48,7 +52,7 @@ def test_saying_nothing_about_a_target_is_wrong_and_no_parse_failure() -> None:
     assert (result.iou, result.hit_at_50, result.parse_failed) == (0, False, False)
 
 
-@pytest.mark.parametrize("outcome", ["malformed", "out_of_range"])
+@pytest.mark.parametrize("outcome", UNREAD)
 @pytest.mark.parametrize("targets", [[], [BOX]])
 def test_a_parse_failure_is_wrong_and_counted(outcome: str, targets: list) -> None:
     result = score(targets, [], outcome)
@@ -56,47 +60,88 @@ def test_a_parse_failure_is_wrong_and_counted(outcome: str, targets: list) -> No
 
 
 @pytest.mark.parametrize(
-    "box",
-    [[math.nan, 0, 5, 5], [30, 10, 10, 40], [10, 10, 10, 40], [-5, 0, 20, 20], [90, 0, 101, 20], [0, 0, math.inf, 5], [1, 2, 3]],
+    ("box", "fault"),
+    [
+        ([math.nan, 0, 5, 5], "box_not_finite"),
+        ([0, 0, math.inf, 5], "box_not_finite"),
+        ([1, 2, 3], "box_not_finite"),
+        ([30, 10, 10, 40], "box_reversed"),
+        ([10, 10, 10, 40], "box_reversed"),
+        ([-5, 0, 20, 20], "box_outside"),
+        ([90, 0, 101, 20], "box_outside"),
+    ],
 )
-def test_an_impossible_box_is_counted_as_invalid_never_dropped(box: list, caplog: pytest.LogCaptureFixture) -> None:
-    result = score([BOX], [box])
-    assert (result.outcome, result.parse_failed, result.hit_at_50) == ("invalid_box", True, False)
-    assert "d/c001/0~1" in caplog.text
+def test_an_impossible_box_is_counted_by_its_fault_never_dropped(box: list, fault: str) -> None:
+    result = score([BOX], [BOX, box])
+    assert (result.outcome, result.parse_failed, result.hit_at_50, result.n_boxes) == (fault, True, False, 2)
 
 
 def test_rounding_at_the_border_is_forgiven() -> None:
     assert score([[0, 0, 100, 80]], [[-1e-9, 0, 100 + 1e-9, 80]]).hit_at_50
 
 
-def test_missing_foreign_and_double_predictions_are_named_together() -> None:
-    examples = [make_example(number, [BOX]) for number in (1, 2)]
-    answer = make_answer(examples[0], "tuned", [BOX])
-    foreign = dataclasses.replace(answer, example_id="d/c999/0~1")
-    with pytest.raises(StageError) as caught:
-        score_contender("tuned", examples, [answer, answer, foreign])
-    message = str(caught.value)
-    assert "without a prediction: d/c002/0~1" in message
-    assert "not test examples: d/c999/0~1" in message
-    assert "more than once: d/c001/0~1" in message
-    assert "dvc repro predict@tuned" in message
+def test_every_outcome_of_the_codecs_is_known() -> None:
+    assert set(CODEC_OUTCOMES) == {*READ, *UNREAD}
 
 
-def test_a_row_of_another_contender_is_an_error() -> None:
+def test_an_unknown_outcome_is_wrong_and_says_so() -> None:
+    result = score([BOX], [BOX], "mal-formed")
+    assert (result.outcome, result.hit_at_50, result.parse_failed) == ("unknown_outcome", False, True)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2, unique=True))
+def test_the_most_confident_box_is_the_one_that_points(certain: list[float]) -> None:
     example = make_example(1, [BOX])
-    with pytest.raises(StageError, match="another contender: base"):
-        score_contender("tuned", [example], [make_answer(example, "base", [BOX])])
+    answer = dataclasses.replace(make_answer(example, "tuned", [BOX, FAR]), scores=certain)
+    result = score_answer(example, answer)
+    assert result.pointed == (certain[0] > certain[1])
+    assert result.best_box_xyxy_px == (BOX if certain[0] > certain[1] else FAR)
+    assert result.confidence == min(certain)
 
 
-def test_an_unknown_outcome_is_an_error() -> None:
+@pytest.mark.parametrize("scores", [[], [0.5, 0.5], [1.5], [math.nan], [-0.1]])
+def test_what_is_no_confidence_gives_none(scores: list[float]) -> None:
     example = make_example(1, [BOX])
-    with pytest.raises(StageError, match="mal-formed"):
-        score_contender("tuned", [example], [make_answer(example, "tuned", [BOX], "mal-formed")])
+    result = score_answer(example, dataclasses.replace(make_answer(example, "tuned", [BOX]), scores=scores))
+    assert (result.confidence, result.hit_at_50) == (None, True)
+
+
+def test_a_box_on_what_else_could_be_meant_is_the_wrong_object() -> None:
+    example = make_example(1, [BOX], distractors_xyxy_px=[FAR])
+    wrong, right = (score_answer(example, make_answer(example, "tuned", [box])) for box in (FAR, BOX))
+    assert (wrong.wrong_object, wrong.distractor_iou) == (True, 1)
+    assert (right.wrong_object, right.distractor_iou) == (False, 0)
+
+
+def test_a_target_that_a_larger_object_holds_is_not_the_wrong_object_when_the_answer_fits_it_better() -> None:
+    example = make_example(1, [BOX], distractors_xyxy_px=[[10, 10, 30, 45]])
+    assert not score_answer(example, make_answer(example, "tuned", [BOX])).wrong_object
+
+
+def test_the_distance_needs_spacing_one_target_and_a_box() -> None:
+    near = [12.0, 10.0, 32.0, 40.0]
+    example = make_example(1, [BOX], spacing_mm=[3.0, 0.5])
+    assert score_answer(example, make_answer(example, "tuned", [near])).distance_mm == 1.0
+    assert score_answer(example, make_answer(example, "tuned", [])).distance_mm is None
+    assert score([BOX], [near]).distance_mm is None
+    several = make_example(1, [BOX, FAR], spacing_mm=[1.0, 1.0])
+    assert score_answer(several, make_answer(several, "tuned", [near])).distance_mm is None
+
+
+def test_no_box_has_the_least_giou_and_no_target_has_none() -> None:
+    assert score([BOX], [], "none").giou == -1
+    assert score([BOX], [BOX]).giou == 1
+    assert score([], [], "none").giou is None
 
 
 def test_an_empty_test_split_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(StageError, match=r"none of split 'test'.*split\.test_share"):
         examples_of_test_split([make_example(1, [BOX], split="train")])
+
+
+def test_a_test_that_is_wholly_held_out_is_an_error() -> None:
+    with pytest.raises(StageError, match=r"held out by evaluate\.unseen"):
+        examples_of_test_split([make_example(1, [BOX], unseen=True)])
 
 
 def test_a_target_outside_its_image_is_an_error() -> None:

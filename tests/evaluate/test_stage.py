@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from stages.core.records import Example, Prediction, Score
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError, run_stage
 from stages.evaluate.__main__ import evaluate, main, metric_files
-from stages.evaluate.files import printed_table
+from stages.evaluate.table import printed_suites, printed_table
 
 
 def run() -> dict:
@@ -27,12 +28,12 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 def test_metrics_have_exactly_the_agreed_keys(workplace: Path) -> None:
     figures = run()
-    assert set(figures) == {"base", "tuned", "control", "gain", "baseline", "n_multi"}
+    assert set(figures) == {"base", "tuned", "control", "gain", "baseline", "n_multi", "resolvable_acc_at_50"}
     for contender in ("base", "tuned", "control"):
         assert set(figures[contender]) == {"n", "miou", "acc_at_50", "multi_object_acc_at_50", "parse_failure_rate"}
     assert set(figures["gain"]) == {"tuned_minus_base", "tuned_minus_control"}
     assert set(figures["gain"]["tuned_minus_base"]["acc_at_50"]) == {"diff", "low", "high"}
-    assert set(figures["baseline"]) == {"centre", "random"}
+    assert set(figures["baseline"]) == {"centre", "random", "mean_box"}
 
 
 def test_figures_are_those_of_the_answers(workplace: Path) -> None:
@@ -47,14 +48,14 @@ def test_figures_are_those_of_the_answers(workplace: Path) -> None:
 
 def test_every_example_is_scored_once_per_contender(workplace: Path) -> None:
     run()
-    for contender in ("base", "tuned", "control", "centre", "random"):
+    for contender in ("base", "tuned", "control", "centre", "random", "mean_box"):
         assert len(read_table(f"data/scores/{contender}", Score)) == 40
 
 
 def test_slices_of_one_kind_add_up_and_claims_overlap(workplace: Path) -> None:
     run()
     rows = [row for row in rows_of("evaluate_slices") if row["contender"] == "tuned"]
-    for kind in ("modality", "dataset", "size", "query", "objects of the class"):
+    for kind in ("modality", "dataset", "size", "query", "objects of the class", "difficulty"):
         assert sum(int(row["n"]) for row in rows if row["slice_kind"] == kind) == 40
     assert sum(int(row["n"]) for row in rows if row["slice_kind"] == "claim") == 80
 
@@ -92,27 +93,83 @@ def test_an_empty_test_split_stops_with_one_message(workplace: Path, corpus: lis
     assert "none of split 'test'" in capsys.readouterr().err
 
 
-def test_a_missing_contender_names_the_folder(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for part in Path("data/predictions/control").iterdir():
-        part.unlink()
+def test_any_folder_of_predictions_is_a_contender(workplace: Path) -> None:
+    rows = [dataclasses.replace(row, contender="theirs-7b") for row in read_table("data/predictions/tuned", Prediction)]
+    write_table("data/predictions/theirs-7b", Prediction, rows[1:])
+    figures = run()
+    assert figures["theirs-7b"]["n"] == 40
+    assert figures["theirs-7b"]["acc_at_50"] == 39 / 40
+    (missing,) = [row for row in rows_of("evaluate_outcomes") if row["contender"] == "theirs-7b" and row["outcome"] == "missing"]
+    assert missing["n"] == "1"
+    assert {(row["first"], row["second"]) for row in rows_of("evaluate_pairs")} >= {("tuned", "base"), ("theirs-7b", "tuned")}
+
+
+def test_a_contender_that_did_not_run_is_simply_not_there(workplace: Path) -> None:
+    shutil.rmtree("data/predictions/base")
+    figures = run()
+    assert "base" not in figures and set(figures["gain"]) == {"tuned_minus_control"}
+
+
+def test_no_predictions_at_all_stop_with_one_message(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("data/predictions")
     with pytest.raises(SystemExit):
         run()
-    assert "data/predictions/control" in capsys.readouterr().err
+    assert "data/predictions holds no folder of predictions" in capsys.readouterr().err
 
 
-def test_a_dropped_prediction_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_is_taken_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("data/predictions/tuned", "data/predictions/centre")
+    with pytest.raises(SystemExit):
+        run()
+    assert "none of centre, random, mean_box, errors" in capsys.readouterr().err
+
+
+def test_what_is_held_out_is_a_suite_of_its_own_and_no_part_of_the_headline(workplace: Path, corpus: list[Example]) -> None:
+    held_out = [dataclasses.replace(example, unseen=example.modality == "xray" and example.split == "test") for example in corpus]
+    write_table("data/corpus/examples", Example, held_out)
+    figures = run()
+    assert (figures["tuned"]["n"], figures["unseen"]) == (20, {"base": 0, "tuned": 1, "control": 0})
+    rows = [row for row in rows_of("evaluate_suites") if row["contender"] == "tuned" and row["measure"] == "acc_at_50"]
+    assert {row["suite"]: row["n"] for row in rows}["unseen"] == "20"
+    slices = {(row["slice_kind"], row["slice"]): row["n"] for row in rows_of("evaluate_slices") if row["contender"] == "tuned"}
+    assert slices["unseen modality", "xray"] == "20" and ("modality", "xray") not in slices
+
+
+def test_probes_of_the_same_table_are_suites(workplace: Path, corpus: list[Example]) -> None:
     rows = read_table("data/predictions/tuned", Prediction)
-    write_table("data/predictions/tuned", Prediction, rows[1:])
-    with pytest.raises(SystemExit):
-        run()
-    assert rows[0].example_id in capsys.readouterr().err
+    turned = [[[100 - x1, y0, 100 - x0, y1] for x0, y0, x1, y1 in row.boxes_xyxy_px] for row in rows]
+    flipped = [dataclasses.replace(row, probe="flipped", boxes_xyxy_px=boxes) for row, boxes in zip(rows, turned, strict=True)]
+    blank = [dataclasses.replace(row, probe="blank_image", boxes_xyxy_px=[[0, 0, 5, 5]], scores=[0.5], outcome="ok") for row in rows[:10]]
+    write_table("data/predictions/tuned", Prediction, [*rows, *flipped, *blank])
+    assert run()["tuned"]["n"] == 40
+    found = {(row["suite"], row["measure"]): row for row in rows_of("evaluate_suites") if row["contender"] == "tuned"}
+    assert (found["flipped", "consistent_rate"]["value"], found["flipped", "consistent_rate"]["n"]) == ("1.000000", "40")
+    assert found["flipped", "acc_at_50"]["value"] == "1.000000"
+    assert (found["blank_image", "acc_at_50"]["value"], found["blank_image", "acc_at_50"]["n"]) == ("0.000000", "10")
+    assert found["blank_image", "plain_acc_at_50"]["value"] == "1.000000"
+    assert (found["no_text", "acc_at_50"]["value"], found["no_text", "acc_at_50"]["n"]) == ("", "0")
+    assert "no rows with this probe" in found["no_text", "acc_at_50"]["note"]
+
+
+def test_no_file_holds_a_nan(workplace: Path) -> None:
+    run()
+    written = [path for path in Path("metrics").rglob("*") if path.is_file()]
+    assert len(written) == 10
+    assert not [path for path in written if "nan" in path.read_text(encoding="utf-8").lower()]
+
+
+def test_the_suites_are_printed_with_the_reason_where_they_are_empty(workplace: Path) -> None:
+    run()
+    shown = printed_suites(markdown=True)
+    assert "| unseen | acc_at_50 | 0: evaluate.unseen holds nothing out | - |" in shown
+    assert "| AP / AP50 | all | several of the class | ct | xray |" in shown
 
 
 def test_the_printed_table_shows_the_tracked_figures(workplace: Path) -> None:
     run()
     plain, markdown = printed_table(markdown=False), printed_table(markdown=True)
     assert "1.000 [1.000, 1.000]" in plain and "+0.500 [" in plain
-    assert markdown.startswith("|  | mean IoU | Acc@0.5 (n=40) |")
+    assert markdown.startswith("|  | mean IoU | Acc@0.5 (n=40) | pointing (n=36) | F1 (n=40) |")
     assert len({line.count("|") for line in markdown.splitlines()[:7]}) == 1
 
 

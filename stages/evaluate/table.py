@@ -1,0 +1,95 @@
+"""The contenders' table, gains and suites, printed from the tracked files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.core.stage import StageError
+from stages.evaluate.files import METRICS, PRECISION, SUITES, TABLE
+from stages.evaluate.measures import MAIN, MEASURES
+
+# What a reader would bet on, in this order.
+SHOWN = ("miou", "acc_at_50", "pointing", "f1", "multi_object_miou", "multi_object_acc_at_50", "wrong_object_rate", "parse_failure_rate")
+NOTHING = "-"
+
+
+def printed_table(markdown: bool) -> str:
+    """Contenders with intervals, then the gains, from the tracked files; GitHub Markdown or aligned columns.
+
+    Raises:
+        StageError: a file is missing.
+    """
+    figures, rows = json.loads(_existing(METRICS).read_text(encoding="utf-8")), _read(TABLE)
+    contenders = list(dict.fromkeys(row["contender"] for row in rows))
+    cells = {(row["contender"], row["measure"]): _interval(row) for row in rows}
+    counts = {row["measure"]: row["n"] for row in rows}
+    shown = [key for key in SHOWN if key in counts]
+    head = ["", *[MEASURES[key].title if key.endswith("miou") else f"{MEASURES[key].title} (n={counts[key]})" for key in shown]]
+    body = [[name, *[cells[name, key] for key in shown]] for name in contenders]
+    gain_head = ["paired difference", *[MEASURES[key].title for key in MAIN]]
+    gains = [[pair.replace("_minus_", " - "), *[_signed(row[key]) for key in MAIN]] for pair, row in figures["gain"].items()]
+    parts = [lay_out(head, body, markdown), lay_out(gain_head, gains, markdown)]
+    if "resolvable_acc_at_50" in figures:
+        parts.append(f"The smallest difference of Acc@0.5 that this test set resolves (80% power): {figures['resolvable_acc_at_50']:.3f}.")
+    return "\n\n".join(parts)
+
+
+def printed_suites(markdown: bool) -> str:
+    """The suites of all contenders, one line a measure, and AP by modality.
+
+    Raises:
+        StageError: a file is missing.
+    """
+    rows = _read(SUITES)
+    contenders = list(dict.fromkeys(row["contender"] for row in rows))
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        line = lines.setdefault((row["suite"], row["measure"]), {"n": row["n"]})
+        line[row["contender"]] = _interval(row)
+        if row["note"]:
+            line["n"] = f"0: {row['note']}"
+    body = [[suite, measure, line["n"], *[line.get(name, NOTHING) for name in contenders]] for (suite, measure), line in lines.items()]
+    precision = _read(PRECISION)
+    groups = list(dict.fromkeys(row["group"] for row in precision))
+    found = {(row["contender"], row["group"]): f"{float(row['ap']):.3f} / {float(row['ap50']):.3f}" for row in precision}
+    ap_body = [[name, *[found[name, group] for group in groups]] for name in dict.fromkeys(row["contender"] for row in precision)]
+    parts = [lay_out(["suite", "measure", "n", *contenders], body, markdown), lay_out(["AP / AP50", *groups], ap_body, markdown)]
+    return "\n\n".join(parts)
+
+
+def lay_out(head: Sequence[str], body: Sequence[Sequence[str]], markdown: bool) -> str:
+    """A table as GitHub Markdown, or as aligned columns."""
+    if markdown:
+        return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *body])
+    widths = [max(len(line[column]) for line in [head, *body]) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *body]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def signed(value: float, low: float, high: float) -> str:
+    """A difference with its interval."""
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise StageError(f"{path} not found: run `dvc repro evaluate` first, or check the tracked file out")
+    return path
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with _existing(path).open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _interval(row: dict[str, str]) -> str:
+    if row["n"] == "0":
+        return NOTHING
+    return f"{float(row['value']):.3f} [{float(row['low']):.3f}, {float(row['high']):.3f}]"
+
+
+def _signed(gain: dict[str, float]) -> str:
+    return signed(gain["diff"], gain["low"], gain["high"])
