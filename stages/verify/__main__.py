@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.parallel import ordered_map, split_errors
-from stages.core.params import ParamError, Params, VerifyParams, load_params, require
+from stages.core.params import Params, VerifyParams, require
 from stages.core.records import ItemError, Query, Verdict
 from stages.core.shards import iter_table, write_table
-from stages.core.stage import StageError, check_error_rate, count_by, run_stage, worker_count, write_errors
+from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
 from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, judge_sample
+from stages.verify.foreign.command import add_arguments, run
 from stages.verify.jobs import jobs_of
 from stages.verify.judges.panel import open_judges, sit
 
@@ -26,26 +27,9 @@ FUNNEL = Path("metrics/plots/verify_funnel.csv")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the stage, or judge queries that were written elsewhere (``foreign``)."""
     reader = argparse.ArgumentParser(prog="python -m stages.verify", description=__doc__)
-    reader.add_argument("--queries", type=Path, metavar="FILE", help="judge the queries of a JSONL file instead (stages/verify/foreign.py says of what form)")
-    reader.add_argument("--images", type=Path, metavar="FOLDER", help="with --queries: where their pictures are")
-    reader.add_argument("--out", type=Path, metavar="FILE", help="with --queries: where the answers go (JSONL); else to standard output")
-    reader.add_argument("--text", help="judge one sentence instead")
-    reader.add_argument("--sample", metavar="SAMPLE_ID", help="with --text: the ingested sample that it is about")
-    chosen = reader.parse_args(arguments)
-    if (chosen.text is None) != (chosen.sample is None) or (chosen.text is not None and chosen.queries is not None):
-        reader.error("expected --queries FILE, or --text and --sample, or none of them")
-    if chosen.text is None and chosen.queries is None:
+    add_arguments(reader)
+    if not run(reader.parse_args(arguments), reader):
         run_stage("verify", verify)
-        return
-    from stages.verify.foreign import answer_file, answer_text
-
-    try:
-        if chosen.queries is not None:
-            answer_file(chosen.queries, chosen.images, chosen.out, load_params())
-        else:
-            answer_text(chosen.text, chosen.sample, load_params())
-    except (StageError, ParamError, FileNotFoundError, NotADirectoryError) as error:
-        raise SystemExit(f"verify: {error}") from error
 
 
 def verify(params: Params) -> dict[str, Any]:

@@ -116,9 +116,13 @@ class Context:
 
     def parsed(self, query: Query) -> Parsed:
         """What the query's text says; parsed once."""
-        if query.text not in self._parsed:
-            self._parsed[query.text] = parse(query.text, self.sample.modality, self.sample.image_left_is)
-        return self._parsed[query.text]
+        return self.parsed_text(query.text)
+
+    def parsed_text(self, text: str) -> Parsed:
+        """What a text says of this image; parsed once."""
+        if text not in self._parsed:
+            self._parsed[text] = parse(text, self.sample.modality, self.sample.image_left_is)
+        return self._parsed[text]
 
 
 def look_alike(a: str, b: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stages.core.params import Params
@@ -29,8 +29,12 @@ def pairs_of(dataset: str, wanted: set[str]) -> list[Pair]:
 def jobs_of(params: Params, queries: dict[str, list[Query]]) -> Iterator[tuple[Norms, list[SampleJob]]]:
     """For each dataset its norms and the images that have queries (by ``sample_id``); what is in no dataset gives no job."""
     for dataset in sorted(params.datasets):
-        pairs = pairs_of(dataset, set(queries))
-        norms = norms_of(pairs, params.verify, params.seed, worker_count(params))
-        targets = {anchor_id for sample, _ in pairs for query in queries[sample.sample_id] for anchor_id in query.anchor_ids}
-        seen = sightings(pairs, targets, norms, params.verify, worker_count(params))
-        yield norms, [SampleJob(sample, own, queries[sample.sample_id], seen[sample.sample_id]) for sample, own in pairs]
+        yield jobs_of_pairs(pairs_of(dataset, set(queries)), queries, params)
+
+
+def jobs_of_pairs(pairs: Sequence[Pair], queries: dict[str, list[Query]], params: Params) -> tuple[Norms, list[SampleJob]]:
+    """Norms of the pairs as one dataset, and a job for each of them."""
+    norms = norms_of(pairs, params.verify, params.seed, worker_count(params))
+    targets = {anchor_id for sample, _ in pairs for query in queries[sample.sample_id] for anchor_id in query.anchor_ids}
+    seen = sightings(pairs, targets, norms, params.verify, worker_count(params))
+    return norms, [SampleJob(sample, own, queries[sample.sample_id], seen[sample.sample_id]) for sample, own in pairs]

@@ -16,6 +16,8 @@ Reason = Literal[
     # claims
     "unread_text", "ambiguous_side", "claims_mismatch", "claim_false", "wrong_number", "not_unique", "selects_other",
     "too_close", "target_present", "absence_unproven",
+    # queries written elsewhere
+    "no_target", "no_label",
     # priors
     "implausible_side", "outside_container", "implausible_size",
     # evidence
