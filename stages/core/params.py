@@ -70,7 +70,7 @@ class LocalParams:
 
 @dataclass(frozen=True)
 class VlmParams:
-    """The base model (the folder of a model card), and the models that may write or judge."""
+    """The base model (a model card or the folder of one), and the models that may write or judge."""
 
     base: str
     endpoint: EndpointParams

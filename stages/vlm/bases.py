@@ -24,14 +24,21 @@ def base_model(base: Base, dtype: str = "float32") -> Any:
     """Model of a base in a torch dtype, in evaluation mode.
 
     Raises:
-        LoadError: the weights cannot be fetched, or the architecture is not known here.
+        LoadError: the weights cannot be fetched, or are of another architecture than the card's family.
     """
     try:
-        return load_model(base.location, base.card.revision, dtype)
+        model = load_model(base.location, base.card.revision, dtype)
     except (OSError, ValueError) as error:
         cause = str(error).splitlines()[0]
         remedy = "fetch it where there is a network, and give its folder as `path` in a card" if base.card.hub else "look at its card and config.json"
         raise LoadError(f"base {base.card.name!r}: no model loads from {base.location} ({cause}): {remedy}") from error
+    found = model.config.model_type
+    if found not in base.family.model_types:
+        raise LoadError(
+            f"base {base.card.name!r}: {base.location} holds a model of type {found!r}, but family {base.card.family!r} is "
+            f"{' or '.join(base.family.model_types)}: correct `family` (and `codec`) in its card"
+        )
+    return model
 
 
 def check_packages(family: Family) -> None:

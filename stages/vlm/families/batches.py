@@ -148,7 +148,7 @@ def read_answer(family: Family, processor: Any, tokens: Sequence[int]) -> tuple[
     if family.opening_token is not None:
         around.add(token_id(processor, family.opening_token))
     kept = [token for token in tokens[:length] if token not in around]
-    return processor.tokenizer.decode(kept, skip_special_tokens=False), length
+    return processor.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False), length
 
 
 __all__ = [

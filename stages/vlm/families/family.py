@@ -38,8 +38,9 @@ class Family:
 
     ``codec`` names the box syntax of the answer, ``instruction`` turns a referring expression into the user's words,
     ``prompt`` builds the whole prompt from them, up to where the answer starts, with one image placeholder.
-    ``end_token`` closes every answer. ``parts`` (vision, connector, text) are regular expressions of the module paths
-    of a part in the model class that AutoModelForImageTextToText loads (see ``layers.linear_layers``).
+    ``end_token`` closes every answer. ``model_types`` are its architectures (``model_type`` in config.json). ``parts``
+    (vision, connector, text) are regular expressions of the module paths of a part in the model class that
+    AutoModelForImageTextToText loads (see ``layers.linear_layers``).
 
     ``prepare`` is what happens to a picture before the processor; ``seen`` gives the size (width, height) in pixels
     that the processor makes of a picture of ``width`` x ``height``. ``settings`` are the processor settings that a card
@@ -54,6 +55,7 @@ class Family:
     codec: str
     instruction: Callable[[str], str]
     end_token: str
+    model_types: tuple[str, ...]
     parts: Mapping[str, str]
     prompt: Callable[[Family, Any, str], str] = chat_prompt
     prepare: Callable[[Image], Image] = whole_picture

@@ -27,6 +27,7 @@ FLORENCE2 = Family(
     codec="florence2",
     instruction=_task,
     end_token="</s>",
+    model_types=("florence2",),
     parts={"vision": r"(.*\.)?vision_tower", "connector": r"(.*\.)?multi_modal_projector", "text": r"(.*\.)?language_model"},
     prompt=_prompt,
     opening_token="<s>",

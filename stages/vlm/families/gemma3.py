@@ -35,6 +35,7 @@ GEMMA3 = Family(
     codec="json1000",
     instruction=locate_in_json,
     end_token="<end_of_turn>",
+    model_types=("gemma3",),
     parts={"vision": r"(.*\.)?vision_tower", "connector": r"(.*\.)?multi_modal_projector", "text": r"(.*\.)?language_model"},
     settings={"do_pan_and_scan": lambda value: {"do_pan_and_scan": value}},
 )

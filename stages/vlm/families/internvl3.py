@@ -16,6 +16,7 @@ INTERNVL3 = Family(
     codec="internvl",
     instruction=_instruction,
     end_token="<|im_end|>",
+    model_types=("internvl",),
     parts={"vision": r"(.*\.)?vision_tower", "connector": r"(.*\.)?multi_modal_projector", "text": r"(.*\.)?language_model"},
     # 1: the whole picture only; more: tiles of it too. The processor does not heed crop_to_patches from a card.
     settings={"max_patches": lambda value: {"max_patches": value}},

@@ -19,6 +19,7 @@ NANO = Family(
     codec="loc1000",
     instruction=_plain_words,
     end_token="<end_of_utterance>",
+    model_types=("idefics3",),
     parts={"vision": r"(.*\.)?vision_model", "connector": r"(.*\.)?connector", "text": r"(.*\.)?text_model"},
     packed=True,
 )

@@ -25,6 +25,7 @@ PALIGEMMA = Family(
     codec="paligemma",
     instruction=_detect,
     end_token="<eos>",
+    model_types=("paligemma",),
     parts={"vision": r"(.*\.)?vision_tower", "connector": r"(.*\.)?multi_modal_projector", "text": r"(.*\.)?language_model"},
     prompt=_prompt,
     # The prefix (0) looks both ways, the answer (1) only back.

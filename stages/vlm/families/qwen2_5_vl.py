@@ -11,6 +11,7 @@ QWEN2_5_VL = Family(
     codec="qwen2_5",
     instruction=locate_in_json,
     end_token="<|im_end|>",
+    model_types=("qwen2_5_vl",),
     parts={"vision": r"(.*\.)?visual\.blocks", "connector": r"(.*\.)?visual\.merger", "text": r"(.*\.)?language_model"},
     seen=qwen_seen,
     settings=PIXEL_SETTINGS,

@@ -16,6 +16,7 @@ QWEN2_VL = Family(
     codec="qwen2",
     instruction=_instruction,
     end_token="<|im_end|>",
+    model_types=("qwen2_vl",),
     parts={"vision": r"(.*\.)?visual\.blocks", "connector": r"(.*\.)?visual\.merger", "text": r"(.*\.)?language_model"},
     seen=qwen_seen,
     settings=PIXEL_SETTINGS,

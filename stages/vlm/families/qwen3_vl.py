@@ -11,6 +11,7 @@ QWEN3_VL = Family(
     codec="qwen3",
     instruction=locate_in_json,
     end_token="<|im_end|>",
+    model_types=("qwen3_vl",),
     parts={
         "vision": r"(.*\.)?visual\.blocks",
         "connector": r"(.*\.)?visual\.(merger|deepstack_merger_list)",

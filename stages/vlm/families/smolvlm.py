@@ -10,6 +10,7 @@ SMOLVLM = Family(
     codec="json1000",
     instruction=locate_in_json,
     end_token="<end_of_utterance>",
+    model_types=("idefics3", "smolvlm"),
     parts={"vision": r"(.*\.)?vision_model", "connector": r"(.*\.)?connector", "text": r"(.*\.)?text_model"},
     settings={
         "longest_edge": lambda value: {"size": {"longest_edge": value}},

@@ -197,21 +197,37 @@ def gemma3() -> tuple[Any, Any]:
     return model, processor
 
 
-def smolvlm() -> tuple[Any, Any]:
-    """SmolVLM with a Llama text part; every picture is one square."""
-    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration, SmolVLMImageProcessorPil, SmolVLMProcessor, SmolVLMVideoProcessor
+def _smol(kind: str, images: Any, videos: tuple[Any, ...]) -> tuple[Any, Any]:
+    """A square of the whole picture and, where it is larger, its tiles."""
+    import transformers
 
     marks = ["<pad>", "<|im_start|>", "<end_of_utterance>", "<fake_token_around_image>", "<image>", "<global-img>", "<video>"]
     tokenizer = tokenizer_of(marks, [], {"eos_token": "<end_of_utterance>", "pad_token": "<pad>", "bos_token": "<|im_start|>"})
     template = _chat("<|im_start|>", "<image>", "<end_of_utterance>")
-    images = SmolVLMImageProcessorPil(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE}, do_image_splitting=False, do_pad=True, return_row_col_info=True)
-    videos = SmolVLMVideoProcessor(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE})
-    processor = SmolVLMProcessor(images, tokenizer, videos, image_seq_len=4, chat_template=template)
+    processor = getattr(transformers, f"{kind}Processor")(images, tokenizer, *videos, image_seq_len=4, chat_template=template)
     text = {**TEXT, **LONG, "model_type": "llama", "vocab_size": len(tokenizer), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     vision = {**SIGLIP, "image_size": SIDE}
     image_id = tokenizer.convert_tokens_to_ids("<image>")
-    config = SmolVLMConfig(vision_config=vision, text_config=text, image_token_id=image_id, scale_factor=2, pad_token_id=0)
-    return SmolVLMForConditionalGeneration(config), processor
+    config = getattr(transformers, f"{kind}Config")(vision_config=vision, text_config=text, image_token_id=image_id, scale_factor=2, pad_token_id=0, tie_word_embeddings=False)
+    return getattr(transformers, f"{kind}ForConditionalGeneration")(config), processor
+
+
+_TILES = {"size": {"longest_edge": 2 * SIDE}, "max_image_size": {"longest_edge": SIDE}, "do_image_splitting": True, "do_pad": True}
+
+
+def smolvlm() -> tuple[Any, Any]:
+    """SmolVLM (Idefics3 classes) with a Llama text part and tiles."""
+    from transformers import Idefics3ImageProcessorPil
+
+    return _smol("Idefics3", Idefics3ImageProcessorPil(**_TILES, return_row_col_info=True), ())
+
+
+def smolvlm2() -> tuple[Any, Any]:
+    """SmolVLM2 with a Llama text part and tiles."""
+    from transformers import SmolVLMImageProcessorPil, SmolVLMVideoProcessor
+
+    videos = SmolVLMVideoProcessor(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE})
+    return _smol("SmolVLM", SmolVLMImageProcessorPil(**_TILES, return_row_col_info=True), (videos,))
 
 
 def nano() -> tuple[Any, Any]:
@@ -222,7 +238,7 @@ def nano() -> tuple[Any, Any]:
     return build_model(tokenizer, SHAPE), build_processor(tokenizer, SHAPE)
 
 
-# Builder and family by the model's name: PaliGemma 2 and MedGemma 1 are models of a family with another one's builder.
+# Builder and family by the model's name: some families have models of two generations, MedGemma is built as Gemma 3.
 BUILDERS: dict[str, tuple[Callable[[], tuple[Any, Any]], str]] = {
     "nano": (nano, "nano"),
     "qwen2_vl": (qwen2_vl, "qwen2_vl"),
@@ -235,6 +251,7 @@ BUILDERS: dict[str, tuple[Callable[[], tuple[Any, Any]], str]] = {
     "gemma3": (gemma3, "gemma3"),
     "medgemma": (gemma3, "medgemma"),
     "smolvlm": (smolvlm, "smolvlm"),
+    "smolvlm2": (smolvlm2, "smolvlm"),
 }
 
 
