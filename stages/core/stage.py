@@ -24,9 +24,12 @@ class StageError(RuntimeError):
     """The stage cannot go on; the message says what to do."""
 
 
-def run_stage(
-    name: str, body: Callable[[Params], dict[str, Any] | None], metrics: str | None = None, artifacts: Sequence[Path] = ()
-) -> None:
+class Table(list[dict[str, str | int | float]]):
+    """Rows of names and numbers that a metrics file keeps beside its metrics. DVC and the tracker leave lists out, so that
+    a table of any length widens no comparison of experiments."""
+
+
+def run_stage(name: str, body: Callable[[Params], dict[str, Any] | None], metrics: str | None = None, artifacts: Sequence[Path] = ()) -> None:
     """Run a stage's body with checked parameters, write its metrics file and mirror it to the tracker.
 
     ``body`` returns nested metrics (finite numbers only) or None. ``metrics`` is the file's path, by default
@@ -91,7 +94,7 @@ def count_by(values: Sequence[str]) -> dict[str, int]:
 
 
 def write_metrics(path: Path, figures: dict[str, Any]) -> None:
-    """Write nested metrics as sorted JSON.
+    """Write nested metrics as sorted JSON; a ``Table`` says that it is no metric.
 
     Raises:
         ValueError: a leaf is not a finite number (DVC drops null and lists silently, and shows NaN).
@@ -112,5 +115,8 @@ def _check_leaves(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _check_leaves(item, f"{where}:{key}")
+    elif isinstance(value, Table):
+        for number, row in enumerate(value):
+            _check_leaves({key: item for key, item in row.items() if not isinstance(item, str)}, f"{where}:{number}")
     elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{where}: a metric must be a finite number, got {value!r}")

@@ -14,7 +14,7 @@ from stages.core.parallel import ordered_map, split_errors
 from stages.core.params import Params, VerifyParams, require
 from stages.core.records import ItemError, Query, Verdict
 from stages.core.shards import iter_table, write_table
-from stages.core.stage import check_error_rate, count_by, run_stage, worker_count, write_errors
+from stages.core.stage import Table, check_error_rate, count_by, run_stage, worker_count, write_errors
 from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, judge_sample
 from stages.verify.foreign.command import add_arguments, run
 from stages.verify.jobs import jobs_of
@@ -22,6 +22,7 @@ from stages.verify.judges.panel import open_judges, sit
 
 FATES = (ACCEPTED, REJECTED, UNDECIDED)
 FUNNEL = Path("metrics/plots/verify_funnel.csv")
+FUNNEL_COLUMNS = ("dataset", "modality", "check", "reason", "n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,8 +59,9 @@ def verify(params: Params) -> dict[str, Any]:
     for fate in FATES:
         write_table(folder / fate, Query, [item.query for item in judged if item.fate == fate])
     write_table(folder / "verdicts", Verdict, [verdict for item in judged for verdict in item.verdicts])
-    write_funnel(FUNNEL, judged)
-    return figures(judged, n_queries, errors) | sitting.figures
+    rows = funnel(judged)
+    write_funnel(FUNNEL, rows)
+    return figures(judged, n_queries, errors) | sitting.figures | {"funnel": rows}
 
 
 def _check(params: VerifyParams) -> None:
@@ -70,14 +72,19 @@ def _check(params: VerifyParams) -> None:
     require(0 < params.near_duplicate <= 1, "verify.near_duplicate", "above 0 and at most 1", params.near_duplicate)
 
 
-def write_funnel(path: Path, judged: Sequence[Judged]) -> None:
-    """CSV of how many queries each check passed, left open or rejected: dataset, modality, check, reason, n."""
+def funnel(judged: Sequence[Judged]) -> Table:
+    """How many queries each check passed, left open or rejected: dataset, modality, check, reason, n."""
     counts = Counter((item.dataset, item.modality, verdict.check, verdict.reason) for item in judged for verdict in item.verdicts)
+    return Table(dict(zip(FUNNEL_COLUMNS, [*key, n], strict=True)) for key, n in sorted(counts.items()))
+
+
+def write_funnel(path: Path, rows: Table) -> None:
+    """The funnel as CSV, which DVC plots."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["dataset", "modality", "check", "reason", "n"])
-        writer.writerows([*key, n] for key, n in sorted(counts.items()))
+        writer.writerow(FUNNEL_COLUMNS)
+        writer.writerows(row.values() for row in rows)
 
 
 def figures(judged: Sequence[Judged], n_queries: int, errors: Sequence[ItemError]) -> dict[str, Any]:

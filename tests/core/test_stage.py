@@ -17,6 +17,7 @@ from stages.core.records import ItemError
 from stages.core.shards import read_table
 from stages.core.stage import (
     StageError,
+    Table,
     check_error_rate,
     count_by,
     run_stage,
@@ -107,9 +108,7 @@ def test_errors_within_the_bound_go_on_and_are_logged(caplog: pytest.LogCaptureF
 
 
 def test_errors_beyond_the_bound_stop_with_the_list_and_a_remedy() -> None:
-    with pytest.raises(
-        StageError, match=r"2 of 10 items failed.*ingest.max_error_rate = 0.1(.|\n)*unreadable: a.png: broken(.|\n)*or raise"
-    ):
+    with pytest.raises(StageError, match=r"2 of 10 items failed.*ingest.max_error_rate = 0.1(.|\n)*unreadable: a.png: broken(.|\n)*or raise"):
         check_error_rate("ingest", [_error("a", "a.png"), _error("b")], 10, 0.1)
 
 
@@ -141,3 +140,11 @@ def test_workers_are_the_parameter_or_the_cores(in_a_repository: Path) -> None:
     engine = dataclasses.replace(params.engine, workers=3)
     assert worker_count(dataclasses.replace(params, engine=engine)) == 3
     assert worker_count(dataclasses.replace(params, engine=dataclasses.replace(engine, workers=0))) >= 1
+
+
+def test_a_table_stands_beside_the_metrics_and_holds_names_and_finite_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    write_metrics(path, {"n": 2, "by": Table([{"name": "a", "n": 2}])})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"n": 2, "by": [{"name": "a", "n": 2}]}
+    with pytest.raises(ValueError, match="m.json:by:0:n"):
+        write_metrics(path, {"by": Table([{"name": "a", "n": float("nan")}])})

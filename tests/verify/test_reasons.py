@@ -205,7 +205,7 @@ def test_the_list_of_reasons_is_closed_and_each_has_a_wrong_sample() -> None:
     elsewhere = {
         "too_short", "claims_mismatch", "bad_claims", "orientation_unknown", "duplicate_text", "near_duplicate", "box_mismatch",
         "implausible_side", "outside_container", "implausible_size", "not_visible", "appearance_contradicted", "no_mask",
-        "wrong_description", "wrong_box", "judge_unsure", "no_answer", "judges_disagree",
+        "wrong_description", "wrong_box", "judge_unsure", "no_answer", "judges_disagree", "no_target", "no_label",
     }  # fmt: skip
     assert {case[0] for case in WRONG} | {case[0] for case in NONE} | elsewhere == set(REASONS)
 

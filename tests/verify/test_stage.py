@@ -12,7 +12,7 @@ import pytest
 from stages.core.params import DatasetParams, EngineParams, Params, load_params
 from stages.core.records import Anchor, ItemError, Query, Sample, Verdict
 from stages.core.shards import read_table, write_table
-from stages.core.stage import StageError
+from stages.core.stage import StageError, write_metrics
 from stages.verify.__main__ import verify
 from tests.verify.expressions import ROOT
 from tests.verify.scenes import anchors, query, sample
@@ -43,7 +43,7 @@ def test_every_query_has_one_fate_and_a_verdict_from_each_check_that_it_reached(
     assert ids == {"accepted": ["a~0", "a~3"], "rejected": ["a~1"], "undecided": ["a~2"]}
     assert figures == {
         "queries": 4, "accepted": 2, "rejected": 1, "undecided": 1, "accepted_rate": 0.5,
-        "reasons": {"selects_other": 1, "unread_text": 1}, "errors": {},
+        "reasons": {"selects_other": 1, "unread_text": 1}, "errors": {}, "funnel": figures["funnel"],
     }  # fmt: skip
     checks = {row.query_id: [] for row in QUERIES}
     for verdict in read_table("data/verified/verdicts", Verdict):
@@ -52,21 +52,19 @@ def test_every_query_has_one_fate_and_a_verdict_from_each_check_that_it_reached(
 
 
 def test_the_funnel_counts_every_verdict(params: Params) -> None:
-    verify(params)
+    figures = verify(params)
     with Path("metrics/plots/verify_funnel.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert sum(int(row["n"]) for row in rows) == len(read_table("data/verified/verdicts", Verdict))
     assert {(row["dataset"], row["modality"]) for row in rows} == {("set", "CT")}
+    assert [{**row, "n": int(row["n"])} for row in rows] == figures["funnel"]
+    write_metrics(Path("metrics/verify.json"), figures)
+    assert json.loads(Path("metrics/verify.json").read_text(encoding="utf-8"))["funnel"] == figures["funnel"]
 
 
 def test_two_runs_and_two_workers_write_the_same_bytes(params: Params) -> None:
     def content() -> dict[str, bytes]:
-        return {
-            str(path): path.read_bytes()
-            for root in ("data/verified", "metrics")
-            for path in sorted(Path(root).rglob("*"))
-            if path.is_file()
-        }
+        return {str(path): path.read_bytes() for root in ("data/verified", "metrics") for path in sorted(Path(root).rglob("*")) if path.is_file()}
 
     first_figures = json.dumps(verify(params))
     first = content()
