@@ -9,17 +9,17 @@ from stages.vlm.codecs.interface import NOTHING, Outcome, Repair
 
 _THINKING = re.compile(r"\s*(?:<think>.*?</think>|<unused94>.*?<unused95>)", re.DOTALL)
 _FENCE = re.compile(r"```[A-Za-z]*")
-# A refusal is a text without a box that begins with, or says early on, one of these. Deliberately few: everything
+# A refusal is a text without a box that begins with one of these, after at most one word of regret. Deliberately few: everything
 # else without a box is malformed.
 REFUSALS = (
-    r"(?:i'm|i am)? ?(?:very |so )?(?:sorry|afraid)\b",
+    r"(?:(?:i'm|i am) )?(?:very |so )?(?:sorry|afraid)\b",
     r"i (?:can ?not|can't|could not|couldn't|will not|won't|must decline|decline)\b",
     r"i(?: am|'m) (?:unable|not able|not allowed|not permitted|not qualified)\b",
     r"(?:unable|not able) to (?:provide|determine|locate|identify|answer|assist|help|give)\b",
     r"as an? (?:ai|language model|assistant|artificial intelligence)\b",
     r"(?:please )?consult (?:a|your) (?:doctor|physician|radiologist|healthcare|medical)\b",
 )
-_REFUSAL = re.compile(r"^(?:[^.!?]{0,40}?\b)??(?:" + "|".join(REFUSALS) + ")", re.IGNORECASE)
+_REFUSAL = re.compile(r"^(?:(?:unfortunately|regrettably|apologies|well)\W+)?(?:" + "|".join(REFUSALS) + ")", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
