@@ -80,7 +80,7 @@ def test_phrases_of_one_scene_are_distinct_and_point_at_existing_things() -> Non
 def test_no_medical_word_is_pretrained_on() -> None:
     vocabulary = {word for number in range(len(SCENES)) for phrase in phrases_of(number) for word in re.findall(r"[a-z]+", phrase.text)}
     vocabulary |= {word for frame in FRAMES for word in re.findall(r"[a-z]+", frame)}
-    labels = (Path(__file__).parents[2] / "stages/knowledge/labels.yaml").read_text(encoding="utf-8")
+    labels = (Path(__file__).parents[3] / "stages/knowledge/labels.yaml").read_text(encoding="utf-8")
     names = " ".join(re.findall(r"names: \[(.*?)\]", labels))
     everyday = {
         "left",
