@@ -36,6 +36,11 @@ class Lesson:
     steps: int
 
 
+def spoken(label: str) -> str:
+    """An example's label in words: several labels of one question stand in the tables with bars between them."""
+    return label.replace("|", " and ")
+
+
 def referring(example: Example, mix_name_share: float, seed: int) -> Example:
     """The verified referring expression as it is."""
     return example
@@ -47,7 +52,7 @@ def class_name(example: Example, mix_name_share: float, seed: int) -> Example:
     The boxes stay those of the expression, one object where it singled one out, so that both arms see the same
     images and boxes equally often, and the control answers with as many boxes as it is asked for.
     """
-    return dataclasses.replace(example, text=f"the {example.label.replace('|', ' and ')}")
+    return dataclasses.replace(example, text=f"the {spoken(example.label)}")
 
 
 def mixed(example: Example, mix_name_share: float, seed: int) -> Example:

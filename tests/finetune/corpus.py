@@ -56,7 +56,8 @@ def example(example_id: str, sample_id: str, text: str, boxes: list[list[float]]
         sample_id.split("/")[1],
         modality,
         text,
-        "lesion",
+        # As the corpus writes the labels of a question about several classes.
+        "cyst|lesion" if len(boxes) > 1 else "lesion",
         boxes,
         SIDE,
         SIDE,

@@ -27,15 +27,16 @@ def test_all_arms_see_the_same_pictures_and_boxes(tmp_path: Path) -> None:
     examples = write_corpus(tmp_path)
     tuned, control, mix = (rows_of(examples, arm) for arm in ("tuned", "control", "mix"))
     assert seen(tuned) == seen(control) == seen(mix)
-    assert {e.text for row in control for e in row.examples} == {"the lesion"}
+    assert {e.text for row in control for e in row.examples} == {"the lesion", "the cyst and lesion"}
     assert all(e.split == "train" for row in tuned for e in row.examples)
 
 
 def test_the_mix_has_class_names_in_its_share_of_the_examples(tmp_path: Path) -> None:
     examples = write_corpus(tmp_path, 120)
-    names = [e.text == "the lesion" for row in rows_of(examples, "mix", 0.3) for e in row.examples]
+    names_only = ("the lesion", "the cyst and lesion")
+    names = [e.text in names_only for row in rows_of(examples, "mix", 0.3) for e in row.examples]
     assert 0.2 < sum(names) / len(names) < 0.4
-    assert not any(e.text == "the lesion" for row in rows_of(examples, "mix", 0.0) for e in row.examples)
+    assert not any(e.text in names_only for row in rows_of(examples, "mix", 0.0) for e in row.examples)
 
 
 def test_an_image_is_mirrored_only_when_every_text_and_label_of_it_can_be() -> None:
