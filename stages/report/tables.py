@@ -71,7 +71,7 @@ def load_world(datasets: Sequence[str]) -> World:
         queries={fate: read_table(f"data/verified/{fate}", Query) for fate in FATES},
         verdicts=read_frame("data/verified/verdicts"),
         examples=read_table("data/corpus/examples", Example),
-        predictions={name: _by_id(read_table(f"data/predictions/{name}", Prediction)) for name in CONTENDERS},
+        predictions={name: _by_id([row for row in read_table(f"data/predictions/{name}", Prediction) if not row.probe]) for name in CONTENDERS},
         scores={name: _by_id(read_table(f"data/scores/{name}", Score)) for name in CONTENDERS},
         figures=_metrics("evaluate"),
         split=_metrics("split"),
