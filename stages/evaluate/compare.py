@@ -62,10 +62,13 @@ def compare(name: str, examples: Sequence[Example], rows: tuple[list[Prediction]
     before, after = (join(name, examples, [row for row in part if row.example_id in known], suites).scores for part in rows)
     owners = Patients([score.patient_id for score in after])
     domain = np.array([not example.unseen for example in examples])
-    pairs = [(ratio_of(MEASURES[key], before, domain, owners), ratio_of(MEASURES[key], after, domain, owners)) for key in COMPARED]
+    # A corpus of before there were distractors cannot say what lies on one.
+    told = any(example.distractors_xyxy_px for example in examples)
+    measures = [key for key in COMPARED if told or key != "wrong_object_rate"]
+    pairs = [(ratio_of(MEASURES[key], before, domain, owners), ratio_of(MEASURES[key], after, domain, owners)) for key in measures]
     single = estimates([ratio for pair in pairs for ratio in pair], bootstrap)
     apart = differences([(second, first) for first, second in pairs], bootstrap)
-    values = {key: (single[2 * at], single[2 * at + 1], apart[at]) for at, key in enumerate(COMPARED)}
+    values = {key: (single[2 * at], single[2 * at + 1], apart[at]) for at, key in enumerate(measures)}
     return Comparison(name, values, before, after)
 
 
