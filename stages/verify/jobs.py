@@ -11,7 +11,7 @@ from stages.core.records import Anchor, Query, Sample
 from stages.core.shards import iter_table, read_table
 from stages.core.stage import worker_count
 from stages.verify.cascade import SampleJob
-from stages.verify.norms import Norms
+from stages.verify.norms import NO_NORMS, Norms
 from stages.verify.trials import norms_of, sightings
 
 Pair = tuple[Sample, list[Anchor]]
@@ -33,8 +33,8 @@ def jobs_of(params: Params, queries: dict[str, list[Query]]) -> Iterator[tuple[N
 
 
 def jobs_of_pairs(pairs: Sequence[Pair], queries: dict[str, list[Query]], params: Params) -> tuple[Norms, list[SampleJob]]:
-    """Norms of the pairs as one dataset, and a job for each of them."""
-    norms = norms_of(pairs, params.verify, params.seed, worker_count(params))
+    """Norms of the pairs as one dataset (none where no query has a target), and a job for each of them."""
     targets = {anchor_id for sample, _ in pairs for query in queries[sample.sample_id] for anchor_id in query.anchor_ids}
+    norms = norms_of(pairs, params.verify, params.seed, worker_count(params)) if targets else NO_NORMS  # nothing to look at
     seen = sightings(pairs, targets, norms, params.verify, worker_count(params))
     return norms, [SampleJob(sample, own, queries[sample.sample_id], seen[sample.sample_id]) for sample, own in pairs]

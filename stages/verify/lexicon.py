@@ -38,6 +38,7 @@ RADIOGRAPH = "radiograph_"
 _SHORT_SIDES = {"left": ("l", "lt"), "right": ("r", "rt")}
 _TOKEN = re.compile(r"\b[tcl]\d{1,2}w?\b|\d+(?:[.,]\d+)?|[^\W\d_]+|'s\b|[^\w\s]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no encoding can hold
 _SILENT = frozenset(".;:!?\"'()[]–—")
 
 
@@ -57,7 +58,7 @@ class Word:
 @functools.lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
     """Lower case, one kind of apostrophe and dash, hyphens as spaces, single spaces."""
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = unicodedata.normalize("NFKC", _SURROGATE.sub("\ufffd", text)).lower()
     text = re.sub("[\u2018\u2019\u02bc]", "'", text)
     text = text.replace("n't ", " not ").replace("cannot", "can not")
     text = re.sub(r"[-\u2010-\u2015\u2212_/]", " ", text)
