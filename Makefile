@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro test check bench real table
+.PHONY: install repro base test check bench real table
 
 install: $(VENV)/installed
 
@@ -19,6 +19,10 @@ repro: install
 table:
 	@python -m stages.evaluate --table
 	@echo "report: $(abspath metrics/report/index.html)"
+
+# The nano base again, from nothing (about an hour; goes on where it was stopped): pictures of its own, then the training.
+base: install
+	python -m stages.vlm.pretrain
 
 test: install
 	python -m pytest
