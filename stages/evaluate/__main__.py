@@ -18,7 +18,7 @@ from stages.core.records import Example, ItemError, Prediction, Score
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError, run_stage, seed_for
 from stages.evaluate import files
-from stages.evaluate.answers import BASELINES, PREDICTIONS, Contender, contender_names, examples_of_test_split, join
+from stages.evaluate.answers import BASELINES, PREDICTIONS, Contender, contender_names, examples_of_test_split, import_faults, join
 from stages.evaluate.baselines import baseline_predictions
 from stages.evaluate.bootstrap import Bootstrap, Patients
 from stages.evaluate.measures import contender_table, paired
@@ -57,7 +57,7 @@ def evaluate(params: Params) -> dict[str, Any]:
     files.write_curve(_in_domain(scores))
     files.write_calibration(_in_domain(models))
     files.write_precision(precision_rows(examples, contenders))
-    files.write_outcomes(contenders)
+    files.write_outcomes(contenders, {name: import_faults(name) for name in models})
     figures = files.metrics_of(table, pairs, suites, BASELINES, bootstrap.confidence)
     for suite, note in sorted({(row.suite, row.note) for row in suites if row.note}):
         log.warning("evaluate: suite %s is empty: %s", suite, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import re
 from collections import Counter
@@ -62,6 +63,23 @@ def contender_names(folder: Path = PREDICTIONS) -> list[str]:
         if name in RESERVED or not NAME.fullmatch(name):
             raise StageError(f"{folder / name}: a contender needs a name of letters, digits, '.', '_', '-' that is none of {', '.join(RESERVED)}")
     return [name for name in FIRST if name in found] + sorted(found - set(FIRST))
+
+
+def import_faults(name: str, folder: Path = PREDICTIONS) -> dict[str, int]:
+    """What an import found wrong with the lines that it read, by kind, as its about.json tells; empty for the pipeline's own tables.
+
+    Raises:
+        StageError: the file is no JSON.
+    """
+    path = folder / name / "about.json"
+    if not path.exists():
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StageError(f"{path} is no JSON: {error}. Import the answers again") from error
+    faults = about.get("faults", {}) if isinstance(about, dict) else {}
+    return {kind: count for kind, count in sorted(faults.items()) if count}
 
 
 def join(name: str, examples: Sequence[Example], rows: Sequence[Prediction], suites: Sequence[Sequence[str]] | None = None) -> Contender:

@@ -107,14 +107,18 @@ def write_calibration(scores: Mapping[str, Sequence[Score]]) -> None:
     _write(RISK, ("contender", "coverage", "risk", "n"), curve)
 
 
-def write_outcomes(contenders: Sequence[Contender]) -> None:
-    """How the answers of each contender were read (all are in the denominator), then what is wrong with its table's rows besides."""
-    rows = []
+def write_outcomes(contenders: Sequence[Contender], imports: Mapping[str, Mapping[str, int]]) -> None:
+    """How the answers of each contender were read (``of`` answer: all are in the denominator).
+
+    Then what is wrong with its table's rows besides (``of`` row), and what its import found wrong with the lines (``of`` line).
+    """
+    rows: list[tuple[object, ...]] = []
     for contender in contenders:
         counts = Counter(score.outcome for score in contender.scores)
         rows += [(contender.name, "answer", name, count, _number(count / len(contender.scores))) for name, count in sorted(counts.items())]
         odd = Counter(error.kind for error in contender.errors if error.kind not in counts)
         rows += [(contender.name, "row", name, count, "") for name, count in sorted(odd.items())]
+        rows += [(contender.name, "line", name, count, "") for name, count in imports.get(contender.name, {}).items()]
     _write(OUTCOMES, ("contender", "of", "outcome", "n", "share"), rows)
 
 

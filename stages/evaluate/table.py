@@ -32,6 +32,10 @@ def printed_table(markdown: bool) -> str:
     gain_head = ["paired difference", *[MEASURES[key].title for key in MAIN]]
     gains = [[pair.replace("_minus_", " - "), *[_signed(row[key]) for key in MAIN]] for pair, row in figures["gain"].items()]
     parts = [lay_out(head, body, markdown), lay_out(gain_head, gains, markdown)]
+    steered = [(row["contender"], float(row["value"])) for row in rows if row["measure"] == "steered_rate" and float(row["value"]) > 0]
+    if steered:
+        told = ", ".join(f"{name} {share:.3f}" for name, share in steered)
+        parts.append(f"Decoding was constrained to boxes or 'none'; share of the answers in which that overruled the model: {told}.")
     if "resolvable_acc_at_50" in figures:
         parts.append(f"The smallest difference of Acc@0.5 that this test set resolves (80% power): {figures['resolvable_acc_at_50']:.3f}.")
     return "\n\n".join(parts)

@@ -104,6 +104,13 @@ def test_any_folder_of_predictions_is_a_contender(workplace: Path) -> None:
     assert {(row["first"], row["second"]) for row in rows_of("evaluate_pairs")} >= {("tuned", "base"), ("theirs-7b", "tuned")}
 
 
+def test_what_an_import_found_wrong_with_its_lines_is_told_beside_the_outcomes(workplace: Path) -> None:
+    Path("data/predictions/tuned/about.json").write_text(json.dumps({"faults": {"not_json": 3, "missing": 0}}), encoding="utf-8")
+    run()
+    lines = [row for row in rows_of("evaluate_outcomes") if row["of"] == "line"]
+    assert [(row["contender"], row["outcome"], row["n"], row["share"]) for row in lines] == [("tuned", "not_json", "3", "")]
+
+
 def test_a_contender_that_did_not_run_is_simply_not_there(workplace: Path) -> None:
     shutil.rmtree("data/predictions/base")
     figures = run()
@@ -171,6 +178,15 @@ def test_the_printed_table_shows_the_tracked_figures(workplace: Path) -> None:
     assert "1.000 [1.000, 1.000]" in plain and "+0.500 [" in plain
     assert markdown.startswith("|  | mean IoU | Acc@0.5 (n=40) | pointing (n=36) | F1 (n=40) |")
     assert len({line.count("|") for line in markdown.splitlines()[:7]}) == 1
+
+
+def test_the_table_says_where_a_constraint_wrote_along(workplace: Path) -> None:
+    run()
+    assert "constrained" not in printed_table(markdown=True)
+    rows = read_table("data/predictions/tuned", Prediction)
+    write_table("data/predictions/tuned", Prediction, [dataclasses.replace(row, constrained=True, n_steered=2) for row in rows])
+    run()
+    assert "overruled the model: tuned 1.000." in printed_table(markdown=True)
 
 
 def test_the_table_without_metrics_says_what_to_run(workplace: Path) -> None:
