@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.params import FinetuneParams
+from stages.core.params import FinetuneParams, require
 from stages.core.stage import StageError
 from stages.finetune.grounding import Looks, Validation
 from stages.finetune.lora import adapter_weights
@@ -100,6 +100,8 @@ def make_trainer(name: str, model: Any, course: Course, params: FinetuneParams, 
     # The loss is scaled above: the Trainer must not divide it once more.
     trainer.model_accepts_loss_kwargs = True
     if validation is not None and len(validation):
+        # A sharded model has no whole weights to generate with outside its own forward.
+        require(not trainer.is_fsdp_enabled, "finetune:validation:every_steps", "0 where the launcher shards the model (FSDP)", params.validation)
         trainer.add_callback(_looking(trainer, validation, Looks(checkpoints, params.validation), params, checkpoints))
     return trainer
 
@@ -107,7 +109,7 @@ def make_trainer(name: str, model: Any, course: Course, params: FinetuneParams, 
 def _looking(trainer: Any, validation: Validation, looks: Looks, params: FinetuneParams, checkpoints: Path) -> Any:
     """Callback that looks, keeps the best weights on disk, and stops when the looks no longer get better.
 
-    Every process looks at everything: sharded models answer together, and nobody waits.
+    Every process looks at everything, so that all of them decide alike and nobody waits.
     """
     from safetensors.torch import save_file
     from transformers import TrainerCallback
@@ -143,8 +145,6 @@ def training_arguments(params: FinetuneParams, steps: int, seed: int, checkpoint
     """
     import torch
     from transformers import TrainingArguments
-
-    from stages.core.params import require
 
     # A logged loss is the mean since the last one, also across a resume: so checkpoints stand where losses are logged.
     logged = math.gcd(_LOGGED_STEPS, params.checkpoint_steps)
