@@ -9,6 +9,7 @@ import pytest
 
 from stages.evaluate.files import printed_table
 from stages.verify.audit.table import printed_table as printed_audit
+from stages.vlm.codecs.ceiling import printed_table as printed_ceiling
 from tests.import_closure import ROOT
 
 TRACKED = ("metrics/evaluate.json", "metrics/plots/evaluate_table.csv", "README.md")
@@ -38,3 +39,15 @@ def test_the_audit_table_is_the_one_that_the_command_prints(tmp_path: Path) -> N
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     table = readme.split("<!-- audit -->\n")[1].split("<!-- /audit -->")[0]
     assert table.strip() == printed_audit({name: tmp_path / path for name, path in files.items()}).strip()
+
+
+def test_the_table_of_box_formats_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
+    for name in ("metrics/codecs.json", "README.md"):
+        shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if shown.returncode != 0:
+            pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    table = readme.split("<!-- codecs -->\n")[1].split("<!-- /codecs -->")[0]
+    assert table.strip() == printed_ceiling(tmp_path / "metrics/codecs.json").strip()
