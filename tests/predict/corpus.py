@@ -65,5 +65,3 @@ def save_adapter(folder: Path, base: Path, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     write_adapter_card(folder, AdapterCard("tuned", loaded.card.name, weights_hash(loaded), 1, 9, 3, 10))
     return folder
-
-
