@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.evaluate.files import printed_table
+from stages.evaluate.table import printed_table
 from stages.verify.audit.table import printed_table as printed_audit
 from stages.vlm.codecs.ceiling import printed_table as printed_ceiling
 from tests.import_closure import ROOT
