@@ -138,13 +138,8 @@ def _card(base: Base, facts: dict[str, Any], name: str, with_base: bool) -> str:
         dataset = {"name": f"MedGround corpus {facts['corpus_sha256'][:12]}", "type": "medground"}
         front["model-index"] = [{"name": name, "results": [{"task": {"type": "visual-grounding"}, "dataset": dataset, "metrics": metrics}]}]
     rows = "\n".join(f"| {key} | {value:g} |" for key, value in facts["metrics"].items()) or "| not evaluated | |"
-    source = (
-        "the folder `base`"
-        if with_base
-        else f"`{base.card.hub}` at revision `{base.card.revision}`"
-        if base.card.hub
-        else f"the base `{base.card.name}` of the MedGround repository"
-    )
+    where = f"`{base.card.hub}` at revision `{base.card.revision}`" if base.card.hub else f"`{base.card.name}` of the MedGround repository"
+    source = "the folder `base`" if with_base else where
     arm = facts["adapter"]
     return (
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n# {name}\n\n"
