@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 
 from stages.core.geometry import iou, tight_box
+from stages.verify.extent import diameter_px, window
 from stages.verify.picture import Picture
-from stages.verify.visibility import diameter_px, window
 
 # A mask is off the objects of its kind when their masks hold at most this share of it, and no box of theirs overlaps
 # its box by more than this.
 MOST_COVERED = 0.15
 MOST_IOU = 0.1
 _TRIES = 24
+_LEAST_PX = 16
 
 
 def moved(mask: np.ndarray, dx: int, dy: int) -> np.ndarray | None:
@@ -39,9 +40,7 @@ def is_off(mask: np.ndarray, kin: np.ndarray, kin_boxes: list[list[float]]) -> b
     return int((mask & kin).sum()) <= MOST_COVERED * int(mask.sum()) and all(iou(box, other) <= MOST_IOU for other in kin_boxes)
 
 
-def shifted(
-    mask: np.ndarray, lengths: tuple[float, float], rng: Random, accept: Callable[[np.ndarray], bool]
-) -> np.ndarray | None:
+def shifted(mask: np.ndarray, lengths: tuple[float, float], rng: Random, accept: Callable[[np.ndarray], bool]) -> np.ndarray | None:
     """The mask displaced in a random direction by ``lengths`` (least, most) of its own box; None when nothing fits."""
     x0, y0, x1, y1 = tight_box(mask)
     for _ in range(_TRIES):
@@ -73,7 +72,21 @@ def resized(mask: np.ndarray, factor: float) -> np.ndarray | None:
     height, width = mask.shape
     out = cv2.warpAffine(mask.astype(np.uint8), onto, (width, height), flags=cv2.INTER_NEAREST) > 0
     grown = factor > 1 and int(out.sum()) < 0.8 * factor**2 * int(mask.sum())
-    return None if grown or int(out.sum()) < 16 else out
+    return None if grown or int(out.sum()) < _LEAST_PX else out
+
+
+def redrawn(mask: np.ndarray, rng: Random, times: int) -> list[np.ndarray | None]:
+    """The mask as other annotators may have drawn it: up to 8 % larger or smaller, up to 5 % of its box aside."""
+    x0, y0, x1, y1 = tight_box(mask)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    found: list[np.ndarray | None] = []
+    for _ in range(times):
+        factor = rng.uniform(0.92, 1.08)
+        dx, dy = rng.uniform(-0.05, 0.05) * (x1 - x0), rng.uniform(-0.05, 0.05) * (y1 - y0)
+        onto = np.array([[factor, 0, x * (1 - factor) + dx], [0, factor, y * (1 - factor) + dy]], np.float32)
+        out = cv2.warpAffine(mask.astype(np.uint8), onto, (mask.shape[1], mask.shape[0]), flags=cv2.INTER_NEAREST) > 0
+        found.append(out if int(out.sum()) >= _LEAST_PX else None)
+    return found
 
 
 def widened(mask: np.ndarray) -> np.ndarray:
@@ -107,6 +120,21 @@ def smoothed_over(picture: Picture, mask: np.ndarray, rng: Random) -> Picture:
         spread = 1.4826 * float(np.median(np.abs(grain[~hole]))) if not hole.all() else 0.0
         smooth = _filled(part, hole)
         return np.clip(smooth + noise.normal(0, spread, part.shape), 0, 255).astype(np.float32)
+
+    return _replaced(picture, rows, columns, hole.astype(np.float32), fill)
+
+
+def scrambled(picture: Picture, mask: np.ndarray, rng: Random) -> Picture:
+    """The picture with the mask's place filled with pixels of its surroundings in no order, more or less smooth."""
+    rows, columns = window(mask, 24)
+    hole = widened(mask)[rows, columns]
+    draw = np.random.default_rng(rng.getrandbits(32))
+    picked, sigma = draw.integers(0, max(1, int((~hole).sum())), size=hole.shape), rng.uniform(0.3, 2.0)
+
+    def fill(channel: np.ndarray) -> np.ndarray:
+        part = channel[rows, columns]
+        around = part[~hole] if not hole.all() else part.ravel()
+        return cv2.GaussianBlur(around[picked], (0, 0), sigma)
 
     return _replaced(picture, rows, columns, hole.astype(np.float32), fill)
 

@@ -16,14 +16,17 @@ from stages.core.records import Anchor, Sample
 from stages.core.stage import seed_for
 from stages.verify import elsewhere
 from stages.verify.context import Context
+from stages.verify.extent import diameter_px, scaled
 from stages.verify.norms import ELSEWHERE, REMOVED, THERE, Norms, Trial, fit_norms
 from stages.verify.picture import Picture
-from stages.verify.visibility import DIAMETER_PX, Visibility, diameter_px, scaled, visibility
+from stages.verify.visibility import DIAMETER_PX, Visibility, visibility
 
 OBJECTS_PER_LABEL = 72
 OBJECTS_PER_IMAGE = 4
 _NEAR, _FAR, _BESIDE = (0.6, 2.5), (0.85, 1.6), (0.4, 1.2)
 _FACTORS = ((0.4, 0.6), (1.6, 2.2))
+# How often an object is measured under a contour as another annotator may have drawn it.
+_ANNOTATORS = 2
 
 
 def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> Norms:
@@ -33,9 +36,7 @@ def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams,
     return fit_norms((trial for trials in found for trial in trials), {sample.patient_id for sample, _ in pairs}, seed)
 
 
-def sightings(
-    pairs: Sequence[tuple[Sample, list[Anchor]]], targets: set[str], norms: Norms, params: VerifyParams, workers: int
-) -> dict[str, dict[str, Visibility]]:
+def sightings(pairs: Sequence[tuple[Sample, list[Anchor]]], targets: set[str], norms: Norms, params: VerifyParams, workers: int) -> dict[str, dict[str, Visibility]]:
     """What is seen of the target anchors, by sample id and anchor id; nothing for a picture that cannot be read."""
     look = partial(_look, targets=targets, params=params)
     seen: dict[str, dict[str, Visibility]] = {}
@@ -51,10 +52,7 @@ def _look(pair: tuple[Sample, list[Anchor]], targets: set[str], params: VerifyPa
     if not chosen or context.fault is not None:
         return {}
     masks = {anchor.anchor_id: context.masks[anchor.anchor_id] for anchor in chosen}
-    return {
-        anchor.anchor_id: visibility(context.picture, masks[anchor.anchor_id], context.siblings(anchor) | masks[anchor.anchor_id], True)
-        for anchor in chosen
-    }
+    return {anchor.anchor_id: visibility(context.picture, masks[anchor.anchor_id], context.siblings(anchor) | masks[anchor.anchor_id], True) for anchor in chosen}
 
 
 def _jobs(pairs: Sequence[tuple[Sample, list[Anchor]]], seed: int) -> list[tuple[Sample, list[Anchor], list[str]]]:
@@ -85,7 +83,7 @@ def trials_of(job: tuple[Sample, list[Anchor], list[str]], params: VerifyParams,
         for kind, picture, mask in _placements(spot, Random(seed_for(seed, "verify", "trial", anchor_id))):
             seen = visibility(picture, mask, spot.siblings | mask, with_traits=True)
             if seen.traits is not None:
-                found.append(Trial(anchor.label, sample.patient_id, kind, seen.traits))
+                found.append(Trial(anchor_id, anchor.label, sample.patient_id, kind, seen.traits))
     return found
 
 
@@ -119,6 +117,7 @@ def _placements(spot: Spot, rng: Random) -> Iterator[tuple[str, Picture, np.ndar
     """(kind, picture, mask): the object as it is, its mask elsewhere and at another size, the picture without it."""
     picture, mask = spot.picture, spot.mask
     yield THERE, picture, mask
+    yield from ((THERE, picture, other) for other in elsewhere.redrawn(mask, rng, _ANNOTATORS) if other is not None)
     off = partial(elsewhere.is_off, kin=spot.kin, kin_boxes=spot.kin_boxes)
     masks = [elsewhere.shifted(mask, lengths, rng, off) for lengths in (_NEAR, _FAR, _BESIDE)]
     masks.append(elsewhere.anywhere(mask, rng, off))
@@ -126,5 +125,6 @@ def _placements(spot: Spot, rng: Random) -> Iterator[tuple[str, Picture, np.ndar
     yield from ((ELSEWHERE, picture, other) for other in masks if other is not None)
     source = elsewhere.shifted(mask, _BESIDE, rng, lambda found: not (found & spot.kin).any())
     yield REMOVED, elsewhere.smoothed_over(picture, mask, rng), mask
+    yield REMOVED, elsewhere.scrambled(picture, mask, rng), mask
     if source is not None:
         yield REMOVED, elsewhere.covered_by_neighbourhood(picture, mask, source), mask

@@ -8,10 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.verify.norms import ELSEWHERE, FOLDS, REMOVED, THERE, Trial, deal, fit_norms
-from stages.verify.place import N_GRADIENTS
+from stages.verify.norms import ELSEWHERE, FOLDS, N_TRAITS, REMOVED, THERE, Trial, deal, fit_norms
 from stages.verify.trials import trials_of
-from stages.verify.visibility import N_MEASURES, Visibility
+from stages.verify.visibility import Visibility
 from tests.verify.scenes import PARAMS, anchors, sample
 
 PATIENTS = [f"p{number}" for number in range(16)]
@@ -20,15 +19,11 @@ MEANS = {THERE: 0.0, ELSEWHERE: 1.5, REMOVED: -1.5}
 
 def _trials(label: str = "polyp", patients: list[str] = PATIENTS) -> list[Trial]:
     rng = np.random.default_rng(1)
-    return [
-        Trial(label, patient, kind, rng.normal(mean, 1, N_MEASURES + N_GRADIENTS).astype(np.float32))
-        for patient in patients
-        for kind, mean in MEANS.items()
-    ]
+    return [Trial(f"{label} of {patient}", label, patient, kind, rng.normal(mean, 1, N_TRAITS).astype(np.float32)) for patient in patients for kind, mean in MEANS.items()]
 
 
 def _seen(kind: str, seed: int) -> Visibility:
-    traits = np.random.default_rng([5, seed]).normal(MEANS[kind], 1, N_MEASURES + N_GRADIENTS).astype(np.float32)
+    traits = np.random.default_rng([5, seed]).normal(MEANS[kind], 1, N_TRAITS).astype(np.float32)
     return Visibility(0.5, 0.0, 0.0, None, traits)
 
 
@@ -55,12 +50,27 @@ def test_what_is_handed_to_a_worker_judges_its_patient_alike() -> None:
     assert {fold for _, fold in norms.of("p5", ["polyp", "nerve"]).models} == {norms.folds["p5"]}
 
 
-def test_a_rare_class_is_judged_by_its_kind_and_a_rare_kind_by_contrast_alone() -> None:
+def test_a_rare_class_is_judged_by_its_kind_and_its_set_and_a_rare_set_by_contrast_alone() -> None:
     trials = [*_trials("nasogastric tube", PATIENTS[:5]), *_trials("endotracheal tube", PATIENTS[5:])]
     norms = fit_norms(trials, set(PATIENTS), 7)
     assert norms.judged(_seen(ELSEWHERE, 0), "nasogastric tube", "p1").score < 0.15
-    assert norms.judged(_seen(ELSEWHERE, 0), "polyp", "p1").score == 0.5
-    assert fit_norms(_trials("polyp", PATIENTS[:5]), set(PATIENTS), 7).models == {}
+    assert norms.judged(_seen(ELSEWHERE, 0), "polyp", "p1").score < 0.15
+    few = fit_norms(_trials("polyp", PATIENTS[:5]), set(PATIENTS), 7)
+    assert few.models == {}
+    assert few.judged(_seen(ELSEWHERE, 0), "polyp", "p1").score == 0.5
+
+
+def test_an_object_counts_once_however_often_its_contour_is_drawn_anew() -> None:
+    again = [trial for trial in _trials("polyp", PATIENTS[:7]) for _ in range(3)]
+    assert fit_norms(again, set(PATIENTS[:7]), 7).models == {}
+
+
+def test_what_all_classes_of_a_set_have_in_common_counts_for_each_of_them() -> None:
+    alone = fit_norms(_trials("polyp"), set(PATIENTS), 7)
+    inverted = [dataclasses.replace(trial, traits=-trial.traits) for trial in _trials("nerve")]
+    beside = fit_norms([*_trials("polyp"), *inverted], set(PATIENTS), 7)
+    scores = [norms.judged(_seen(THERE, 3), "polyp", "p3").score for norms in (alone, beside)]
+    assert scores[0] > scores[1] > 0.15
 
 
 @settings(max_examples=30, deadline=None)
@@ -77,8 +87,8 @@ def test_trials_of_an_image_are_the_objects_and_what_they_are_not() -> None:
     found = trials_of((sample(), anchors(), ids), PARAMS, 7)
     assert {trial.label for trial in found} == {"aorta", "liver lesion"}
     kinds = [trial.kind for trial in found]
-    assert kinds.count(THERE) == 2
+    assert kinds.count(THERE) == 6
     assert kinds.count(ELSEWHERE) >= 6
-    assert kinds.count(REMOVED) >= 2
+    assert kinds.count(REMOVED) >= 4
     assert all(np.isfinite(trial.traits).all() for trial in found)
     assert [t.traits.tobytes() for t in found] == [t.traits.tobytes() for t in trials_of((sample(), anchors(), ids), PARAMS, 7)]

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.verify.contours import contour_of, scales
+from stages.verify.norms import N_TRAITS
 from stages.verify.picture import Picture, picture_of
-from stages.verify.place import N_GRADIENTS
-from stages.verify.visibility import N_MEASURES, visibility
+from stages.verify.visibility import visibility
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 
@@ -76,5 +77,19 @@ def test_traits_are_finite_and_always_as_many(x: float, y: float, radius: float,
     mask = _disc(x, y, radius)
     seen = visibility(_picture(mask, 20, seed=seed), mask, mask, with_traits=True)
     assert seen.traits is not None
-    assert seen.traits.shape == (N_MEASURES + N_GRADIENTS,)
+    assert seen.traits.shape == (N_TRAITS,)
     assert np.isfinite(seen.traits).all()
+
+
+def test_a_contour_of_half_the_length_steps_more_where_it_is_drawn_twice_as_long() -> None:
+    picture = _picture(_disc(64, 64, 24), 50, noise=2.0).grey
+    true, small, large = (scales(picture, contour_of(_disc(64, 64, radius))) for radius in (24, 12, 48))
+    assert true[:6].max() < -1
+    assert int(np.argmax(small[:6])) == 5 and small[5] > 1
+    assert int(np.argmax(large[:6])) == 0 and large[0] > 1
+
+
+def test_a_difference_of_less_than_a_grey_level_is_none() -> None:
+    mask = _disc(64, 64, 14)
+    seen = visibility(_picture(mask, 0, noise=0.4), mask, mask)
+    assert seen.ring_difference < 0.1

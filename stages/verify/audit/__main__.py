@@ -14,15 +14,16 @@ from stages.core.parallel import ordered_map, split_errors
 from stages.core.params import AuditParams, Params, require
 from stages.core.records import ItemError, Query
 from stages.core.shards import iter_table, write_table
-from stages.core.stage import StageError, check_error_rate, run_stage, seed_for, worker_count, write_errors
+from stages.core.stage import StageError, check_error_rate, run_stage, worker_count, write_errors
 from stages.verify.audit.figures import faults_without_plants, figures, write_faults
-from stages.verify.audit.run import CLEAN, AuditJob, Trial, audit_image, chosen_images
+from stages.verify.audit.run import AuditJob, asked, audit_image, chosen_images
+from stages.verify.audit.trial import CLEAN, Trial
 from stages.verify.jobs import pairs_of
+from stages.verify.judges.panel import open_judges
 from stages.verify.trials import norms_of
 
 FAULTS = Path("metrics/plots/audit_faults.csv")
 FOLDER = Path("data/audit")
-CATCHES_SHOWN = 10
 log = logging.getLogger("medground")
 
 
@@ -33,21 +34,28 @@ def main() -> None:
 
 
 def audit(params: Params) -> dict[str, Any]:
-    """Judge clean and planted queries; write misses, lost clean queries, some catches, errors and the plot; return the figures."""
+    """Judge clean and planted queries; write misses, lost clean queries, catches, errors and the plot; return the figures.
+
+    Where ``verify.judges`` names models, they are asked about whatever passes the cheap checks, as in the stage verify: with
+    the same questions, store and budget.
+    """
     _check(params.audit)
+    judges = open_judges(params)
     queries: dict[str, list[Query]] = defaultdict(list)
     for query in iter_table("data/queries/queries", Query):
         queries[query.sample_id].append(query)
-    run = partial(audit_image, params=params.verify, queries_planted=params.audit.queries_per_image, seed=params.seed)
+    run = partial(audit_image, params=params.verify, queries_planted=params.audit.queries_per_image, seed=params.seed, models=bool(judges))
     jobs = list(_jobs(params, queries))
-    trials, errors = split_errors(ordered_map(run, jobs, worker_count(params), "audit"))
-    if not trials:
+    attempts, errors = split_errors(ordered_map(run, jobs, worker_count(params), "audit"))
+    if not attempts:
         raise StageError("there is no query to plant a fault in: run the stage generate, and see `datasets` in params.yaml")
-    _write(trials, errors, params.seed)
+    sitting = asked(attempts, judges, params)
+    trials = [attempt.trial(judged) for attempt, judged in zip(attempts, sitting.judged, strict=True)]
+    _write(trials, [*errors, *sitting.errors])
     check_error_rate("audit", errors, len(jobs), params.audit.max_error_rate)
     for fault in faults_without_plants(trials):
         log.warning("audit: no image allows the fault %r to be planted", fault)
-    return figures(trials)
+    return figures(trials) | sitting.figures
 
 
 def _check(params: AuditParams) -> None:
@@ -67,16 +75,13 @@ def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[AuditJob]
                 yield AuditJob(sample, anchors, queries[sample.sample_id], norms.of(sample.patient_id, {anchor.label for anchor in anchors}))
 
 
-def _write(trials: Sequence[Trial], errors: Sequence[ItemError], seed: int) -> None:
-    """Every miss, every clean query that was lost, and a seeded choice of catches of each fault."""
+def _write(trials: Sequence[Trial], errors: Sequence[ItemError]) -> None:
+    """Every miss, every clean query that was lost, every catch: ``python -m stages.verify.audit.sheets`` shows them."""
     write_errors(FOLDER / "errors", errors)
-    write_table(FOLDER / "misses", Trial, [trial for trial in trials if trial.fault != CLEAN and trial.accepted])
+    planted = [trial for trial in trials if trial.fault != CLEAN]
+    write_table(FOLDER / "misses", Trial, [trial for trial in planted if trial.accepted])
+    write_table(FOLDER / "catches", Trial, [trial for trial in planted if not trial.accepted])
     write_table(FOLDER / "lost", Trial, [trial for trial in trials if trial.fault == CLEAN and not trial.accepted])
-    shown: dict[str, list[Trial]] = defaultdict(list)
-    for trial in sorted(trials, key=lambda trial: seed_for(seed, "audit", "shown", trial.trial_id)):
-        if trial.fault != CLEAN and not trial.accepted and len(shown[trial.fault]) < CATCHES_SHOWN:
-            shown[trial.fault].append(trial)
-    write_table(FOLDER / "catches", Trial, [trial for listed in shown.values() for trial in listed])
     write_faults(FAULTS, trials)
 
 

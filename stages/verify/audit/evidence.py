@@ -16,13 +16,15 @@ import numpy as np
 from stages.core.geometry import encode_mask, iou, tight_box
 from stages.verify.audit.plant import Ground, Plant
 from stages.verify.elsewhere import anywhere, is_off, resized, shifted, widened
-from stages.verify.visibility import diameter_px, window
+from stages.verify.extent import diameter_px, window
 
 _LENGTHS = (0.85, 1.5)
 _FACTORS = (0.5, 2.0)
 _MOST_IOU = 0.4
 # An object that fills half of the picture cannot be filled from what surrounds it.
 _MOST_OF_PICTURE = 0.5
+# A removed object is looked for in the picture smoothed by this share of its diameter.
+_SMOOTHING = 0.06
 
 
 def _laid(ground: Ground, mask: np.ndarray | None, changed: str) -> Iterator[Plant]:
@@ -67,6 +69,8 @@ def target_removed(ground: Ground) -> Iterator[Plant]:
         hole = widened(mask)
         if hole.mean() <= _MOST_OF_PICTURE:
             without = removed(image, hole, diameter_px(mask), np.random.default_rng(ground.rng.getrandbits(32)))
+            if not looks_other(image, without, mask):
+                return
             png = cv2.imencode(".png", without)[1].tobytes()
             yield Plant(ground.query, "object removed from the picture", sample=dataclasses.replace(ground.context.sample, image=png))
 
@@ -86,6 +90,17 @@ def removed(image: np.ndarray, hole: np.ndarray, diameter: float, rng: np.random
         noisy = fill[there].astype(np.float32) + grain[rng.integers(0, len(grain), size=int(there.sum()))]
         out[rows, columns][there] = np.clip(noisy, 0, 255).astype(np.uint8)
     return out
+
+
+def looks_other(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether two 8-bit pictures differ under the mask by more than the first one's own grain: otherwise nothing went."""
+    rows, columns = window(mask, 12)
+    old, new = (picture[rows, columns].astype(np.float32) for picture in (before, after))
+    sigma = max(1.0, _SMOOTHING * diameter_px(mask))
+    change = np.abs(cv2.GaussianBlur(new, (0, 0), sigma) - cv2.GaussianBlur(old, (0, 0), sigma))
+    grain = np.abs(old - cv2.GaussianBlur(old, (0, 0), 2.0))
+    inside = mask[rows, columns]
+    return float(change[inside].mean()) > float(grain[inside].mean())
 
 
 PLANTERS = {"mask_shifted": mask_shifted, "mask_elsewhere": mask_elsewhere, "mask_scaled": mask_scaled, "target_removed": target_removed}

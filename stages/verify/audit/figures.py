@@ -10,7 +10,8 @@ from typing import Any
 
 from stages.verify.agreement import wilson
 from stages.verify.audit.plant import GROUPS
-from stages.verify.audit.run import CLEAN, PLANTERS, Trial
+from stages.verify.audit.run import PLANTERS
+from stages.verify.audit.trial import CLEAN, HELDOUT, TUNING, Trial
 
 MISSED = "missed"
 
@@ -22,18 +23,25 @@ def share(hits: int, n: int) -> dict[str, float]:
 
 
 def figures(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Kept share of the clean queries; caught share (not accepted) of the planted ones, by fault and by group."""
-    clean = [trial for trial in trials if trial.fault == CLEAN]
-    planted = [trial for trial in trials if trial.fault != CLEAN]
+    """Kept share of the clean queries; caught share (not accepted) of the planted ones, by fault and by group.
+
+    Both also for either half of the patients and for every dataset. A trial about which a model gave no answer says nothing
+    about the judgement: it is counted under ``unanswered`` and stands in no share.
+    """
+    told = [trial for trial in trials if trial.answered]
+    planted = [trial for trial in told if trial.fault != CLEAN]
+    overall = _kept_and_caught(told)
     return {
-        "kept": share(sum(trial.accepted for trial in clean), len(clean)),
+        "kept": overall.pop("kept"),
         "catch": {fault: _caught(trial for trial in planted if trial.fault == fault) for fault in sorted({trial.fault for trial in planted})},
-        "group": {group: _caught(trial for trial in planted if trial.group == group) for group in GROUPS},
-        "dataset": {name: _of_dataset([trial for trial in trials if trial.dataset == name]) for name in sorted({trial.dataset for trial in trials})},
+        "group": overall,
+        "half": {half: _kept_and_caught([trial for trial in told if trial.half == half]) for half in (TUNING, HELDOUT)},
+        "dataset": {name: _kept_and_caught([trial for trial in told if trial.dataset == name]) for name in sorted({trial.dataset for trial in told})},
+        "unanswered": len(trials) - len(told),
     }
 
 
-def _of_dataset(trials: Sequence[Trial]) -> dict[str, Any]:
+def _kept_and_caught(trials: Sequence[Trial]) -> dict[str, Any]:
     clean = [trial for trial in trials if trial.fault == CLEAN]
     kept = share(sum(trial.accepted for trial in clean), len(clean))
     return {"kept": kept, **{group: _caught(trial for trial in trials if trial.group == group) for group in GROUPS}}

@@ -48,18 +48,26 @@ def sit(judged: Sequence[Judged], jobs: Iterable[SampleJob], judges: dict[str, J
     if not judges:
         return Sitting(list(judged))
     contexts = {job.sample.sample_id: Context(job.sample, job.anchors, params.verify) for job in jobs}
-    cases = [Case(item.query, contexts[item.query.sample_id]) for item in judged if _passed_cheap_checks(item)]
-    opinions = {name: judge.judge(cases) for name, judge in judges.items()}
-    added: dict[str, list[Verdict]] = {case.query.query_id: [] for case in cases}
+    cases = [Case(item.query, contexts[item.query.sample_id]) if passed_cheap_checks(item) else None for item in judged]
+    return sit_over(judged, cases, judges, params)
+
+
+def sit_over(judged: Sequence[Judged], cases: Sequence[Case | None], judges: dict[str, Judge], params: Params) -> Sitting:
+    """The same for ``cases``, one for each judged query: what the models are shown of it, None where they are not asked."""
+    asked = [place for place, case in enumerate(cases) if case is not None]
+    shown = [case for case in cases if case is not None]
+    opinions = {name: judge.judge(shown) for name, judge in judges.items()}
+    added: dict[int, list[Verdict]] = {place: [] for place in asked}
     for found in opinions.values():
-        for verdict in found.verdicts:
-            added[verdict.query_id].append(verdict)
-    done = [_finished(item, added.get(item.query.query_id, []), params) for item in judged]
+        for place, verdict in zip(asked, found.verdicts, strict=True):
+            added[place].append(verdict)
+    done = [_finished(item, added.get(place, []), params) for place, item in enumerate(judged)]
     errors = [error for found in opinions.values() for error in found.errors]
     return Sitting(done, errors, _figures(done, opinions, params))
 
 
-def _passed_cheap_checks(item: Judged) -> bool:
+def passed_cheap_checks(item: Judged) -> bool:
+    """Whether every check that is no judge holds for it."""
     return all(verdict.passed is True for verdict in item.verdicts if not is_judges(verdict))
 
 

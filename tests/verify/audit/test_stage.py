@@ -13,7 +13,7 @@ from stages.core.records import Anchor, Query, Sample
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError, write_metrics
 from stages.verify.audit.__main__ import audit
-from stages.verify.audit.run import Trial
+from stages.verify.audit.trial import Trial
 from tests.verify.expressions import ROOT
 from tests.verify.scenes import anchors, query, sample
 
@@ -33,9 +33,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     write_table("data/samples/set/samples", Sample, [sample()])
     write_table("data/anchors/set/anchors", Anchor, anchors())
     write_table("data/queries/queries", Query, QUERIES)
-    return dataclasses.replace(
-        loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1), audit=AuditParams(0.05, 5, 4)
-    )
+    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1), audit=AuditParams(0.05, 5, 4))
 
 
 def test_clean_queries_are_counted_before_the_cascade_chose_and_faults_are_planted_in_the_accepted(params: Params) -> None:
