@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import random
 import signal
@@ -11,12 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from stages.core.params import FinetuneParams, ParamError
+from stages.core.params import FinetuneParams, ParamError, load_params
 from stages.core.stage import StageError
+from stages.finetune.__main__ import finetune
+from stages.finetune.jobs import plan_jobs
 from stages.finetune.launch import launched
 from tests.finetune.corpus import PARAMS, write_corpus
 from tests.import_closure import ROOT
@@ -39,9 +41,12 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "MEDGROUND_CACHE": str(folder / "cache"), "MEDGROUND_TRACKING": "off", "OMP_NUM_THREADS": "1"}
 
 
-def run_stage(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    words = command or (sys.executable, "-m", "stages.finetune")
-    return subprocess.run(words, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=SECONDS, check=False)
+def stage_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the stage's body here, in that folder."""
+    monkeypatch.chdir(folder)
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    return finetune(load_params())
 
 
 def adapter_bytes(folder: Path) -> dict[str, bytes]:
@@ -61,28 +66,23 @@ def killed_after_a_checkpoint(folder: Path, delay_s: float) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-def test_a_training_killed_in_the_middle_ends_with_the_bytes_of_one_that_was_not(tmp_path: Path) -> None:
-    params = dataclasses.replace(PARAMS, max_steps=120, checkpoint_steps=3, lora=dataclasses.replace(PARAMS.lora, dropout=0.1))
+def test_a_training_killed_in_the_middle_ends_with_the_bytes_of_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = dataclasses.replace(PARAMS, max_steps=90, checkpoint_steps=3, lora=dataclasses.replace(PARAMS.lora, dropout=0.1))
     whole, cut = workplace(tmp_path / "whole", params), workplace(tmp_path / "cut", params)
-    assert run_stage(whole).returncode == 0
-    draws = random.Random(3)
-    for _ in range(2):
-        killed_after_a_checkpoint(cut, draws.uniform(0, 0.3))
-        assert not (cut / "models/adapter/tuned").exists()
-    assert run_stage(cut).returncode == 0
+    stage_in(whole, monkeypatch)
+    killed_after_a_checkpoint(cut, random.Random(3).uniform(0, 0.3))
+    assert not (cut / "models/adapter/tuned").exists()
+    stage_in(cut, monkeypatch)
     assert adapter_bytes(whole) == adapter_bytes(cut)
     assert (whole / "metrics/plots/finetune/tuned.csv").read_bytes() == (cut / "metrics/plots/finetune/tuned.csv").read_bytes()
     assert not list((cut / "cache/finetune").iterdir())
 
 
-def test_two_processes_train_one_adapter_with_the_examples_of_one(tmp_path: Path) -> None:
+def test_two_processes_train_one_adapter_with_the_examples_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = dataclasses.replace(PARAMS, max_steps=40, images_per_step=4, checkpoint_steps=20, dense_weight=0.0, precision="fp32")
     alone = workplace(tmp_path / "alone", params)
     together = workplace(tmp_path / "together", dataclasses.replace(params, launcher="torchrun --standalone --nproc_per_node 2"))
-    for folder in (alone, together):
-        done = run_stage(folder)
-        assert done.returncode == 0, done.stderr[-3000:]
-    one, two = (json.loads((folder / "metrics/finetune.json").read_text())["tuned"] for folder in (alone, together))
+    one, two = (stage_in(folder, monkeypatch)["tuned"] for folder in (alone, together))
     assert (one["processes"], two["processes"]) == (1, 2)
     curves = [(folder / "metrics/plots/finetune/tuned.csv").read_text().splitlines()[1:] for folder in (alone, together)]
     losses = [[float(row.split(",")[1]) for row in curve] for curve in curves]
@@ -97,30 +97,30 @@ def test_a_launcher_that_is_not_there_is_named() -> None:
         launched("torchrum --nproc_per_node 2", "tuned")
 
 
-def test_a_failing_worker_fails_the_stage_with_its_message(tmp_path: Path) -> None:
-    params = dataclasses.replace(PARAMS, launcher="torchrun --standalone --nproc_per_node 1", accumulation=3)
-    done = run_stage(workplace(tmp_path, params))
-    assert done.returncode == 1
-    assert "a multiple of 1 processes x finetune.accumulation = 3" in done.stderr
-    assert "ended with status" in done.stderr
+def test_a_failing_worker_fails_the_stage_with_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    params = dataclasses.replace(PARAMS, launcher=f"{sys.executable} -u", accumulation=3)
+    with pytest.raises(StageError, match="ended with status 1"):
+        stage_in(workplace(tmp_path, params), monkeypatch)
+    assert "a multiple of 1 processes x finetune.accumulation = 3" in capfd.readouterr().err
 
 
 def test_training_and_prediction_run_without_dvc_and_mlflow(tmp_path: Path) -> None:
     folder = workplace(tmp_path, dataclasses.replace(PARAMS, max_steps=1))
-    blocked = "import sys, runpy\nfor name in ('dvc', 'mlflow'): sys.modules[name] = None\n"
-    environment_keys = environment(folder)
-    environment_keys.pop("MEDGROUND_TRACKING")
-    for arguments in (["stages.finetune"], ["stages.predict", "--contender", "tuned"]):
-        code = blocked + f"sys.argv = {arguments!r}\nrunpy.run_module({arguments[0]!r}, run_name='__main__', alter_sys=True)"
-        done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment_keys, capture_output=True, text=True, timeout=SECONDS, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+    code = """
+import sys, runpy
+for name in ("dvc", "mlflow"):
+    sys.modules[name] = None
+for arguments in (["stages.finetune"], ["stages.predict", "--contender", "tuned"]):
+    sys.argv = list(arguments)
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+"""
+    free = {name: value for name, value in environment(folder).items() if name != "MEDGROUND_TRACKING"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=free, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
     assert list((folder / "data/predictions/tuned").iterdir())
 
 
 def test_a_parameter_error_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages.core.params import load_params
-    from stages.finetune.jobs import plan_jobs
-
     folder = workplace(tmp_path, dataclasses.replace(PARAMS, launcher=" "))
     monkeypatch.chdir(folder)
     with pytest.raises(ParamError, match=r"params.yaml:finetune:launcher"):
