@@ -20,6 +20,7 @@ def _inside(boxes: list[list[float]], width: int, height: int) -> bool:
 
 
 @pytest.mark.parametrize("name", BOX_NAMES)
+@settings(max_examples=60, deadline=None)
 @given(case=images_with_boxes())
 def test_boxes_come_back_within_one_quantum_and_inside_the_image(name: str, case: Case) -> None:
     width, height, boxes = case
@@ -34,6 +35,7 @@ def test_boxes_come_back_within_one_quantum_and_inside_the_image(name: str, case
             assert abs(value - returned) <= side * quantum * 1.001
 
 
+@settings(max_examples=60, deadline=None)
 @given(case=images_with_boxes())
 def test_a_pointing_codec_gives_the_centres_and_never_a_box(case: Case) -> None:
     width, height, boxes = case
@@ -47,6 +49,7 @@ def test_a_pointing_codec_gives_the_centres_and_never_a_box(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", BOX_NAMES)
+@settings(max_examples=60, deadline=None)
 @given(
     box=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999), st.floats(1e-6, 1e-4), st.floats(1e-6, 1e-4)),
     sides=st.sampled_from([(4000, 3000), (10, 5000), (3056, 100), (1, 1)]),
@@ -114,6 +117,7 @@ def test_long_texts_are_read_in_no_time_and_give_no_box(name: str, text: str) ->
     assert CODECS[name].decode(text, 640, 480, SEEN).count == 0
 
 
+@settings(max_examples=60, deadline=None)
 @given(case=images_with_boxes())
 def test_loc1000_never_leaves_its_vocabulary(case: Case) -> None:
     width, height, boxes = case
