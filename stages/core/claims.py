@@ -160,7 +160,7 @@ def _orders(said: _Numbered) -> tuple[np.ndarray, np.ndarray, list[Claim]]:
     """(number of its order, its places) of each distinct claim, and a claim of each order."""
     known: dict[tuple[str, str | None], int] = {}
     order_of, places = np.zeros(len(said.claims), np.intp), np.zeros((3, len(said.claims)), np.float32)
-    leading = []
+    leading: list[Claim] = []
     for code in np.flatnonzero(said.what == _RANK):
         claim = said.claims[code]
         key = claim.value.partition(":")[0], claim.other
@@ -196,7 +196,7 @@ def _count(counts: set[int], certain: np.ndarray, possible: np.ndarray) -> None:
 def _apply_ranks(ranks: _Ranks, scene: Scene, t: Thresholds, certain: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Who holds the row's rank among those that are certain, and among those that are possible: sure of both, else of one."""
     sure, may = _ranked(ranks, scene, t, np.stack([certain, possible], axis=1))
-    return sure.all(axis=1), may.any(axis=1) & possible
+    return np.asarray(sure.all(axis=1)), np.asarray(may.any(axis=1) & possible)
 
 
 def _ranked(ranks: _Ranks, scene: Scene, t: Thresholds, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -497,7 +497,7 @@ def _hints(record_type: Any) -> dict[str, Any]:
 
 def from_row(record_type: type[T], row: dict[str, Any]) -> T:
     """Rebuild a record from a plain dict as Parquet or JSON gives it."""
-    hints = _hints(record_type)
+    hints = _hints(typing.cast("typing.Hashable", record_type))
     return record_type(**{name: _rebuild(hints[name], value) for name, value in row.items() if name in hints})
 
 

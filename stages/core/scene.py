@@ -79,7 +79,7 @@ class Scene:
     def columns(self) -> dict[str, np.ndarray]:
         """Attributes of all anchors as arrays of shape (n,); NaN where an attribute has no value."""
         anchors = self.anchors
-        raw = {
+        raw: dict[str, list[float | None]] = {
             "cx": [a.centroid_xy_px[0] for a in anchors],
             "cy": [a.centroid_xy_px[1] for a in anchors],
             "size": [a.area_px for a in anchors],

@@ -10,7 +10,7 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,7 +48,7 @@ def write_table(folder: Path | str, record_type: type[T], records: Iterable[T], 
 
 
 def _key_names(record_type: type) -> list[str]:
-    names = [field.name for field in dataclasses.fields(record_type)]  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(record_type)]
     if "check" in names:
         return names[:2]
     if "probe" in names:
@@ -58,7 +58,13 @@ def _key_names(record_type: type) -> list[str]:
     return names[:1]
 
 
-def iter_table(folder: Path | str, record_type: type[T], columns: Sequence[str] | None = None) -> Iterator[T]:
+@overload
+def iter_table(folder: Path | str, record_type: type[T], columns: None = None) -> Iterator[T]: ...
+@overload
+def iter_table(folder: Path | str, record_type: type[Any], columns: Sequence[str]) -> Iterator[dict[str, Any]]: ...
+
+
+def iter_table(folder: Path | str, record_type: type[Any], columns: Sequence[str] | None = None) -> Iterator[Any]:
     """Records of a table in id order, a shard at a time. With ``columns``, plain dict rows hold only those.
 
     Raises:
@@ -86,6 +92,6 @@ def shard_paths(folder: Path | str) -> list[Path]:
     return paths
 
 
-def read_frame(folder: Path | str, columns: Sequence[str] | None = None):
+def read_frame(folder: Path | str, columns: Sequence[str] | None = None) -> Any:
     """A table as a pandas DataFrame (for statistics and reports)."""
     return pa.concat_tables([pq.read_table(part, columns=columns) for part in shard_paths(folder)]).to_pandas()

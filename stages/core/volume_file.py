@@ -191,7 +191,7 @@ def _sum_agrees(voxels: Voxels, array: np.ndarray) -> bool:
         head = zlib.decompressobj(_WBITS[voxels.packing]).decompress(handle.read(_HEADER_LIMIT), voxels.prefix) if voxels.prefix else b""
         handle.seek(-8, 2)
         tail = handle.read()
-    content = array.reshape(-1).view(np.uint8)
+    content = array.reshape(-1).view(np.uint8).data
     if voxels.packing == "zlib":
         return zlib.adler32(content) == int.from_bytes(tail[4:], "big")
     total = (voxels.prefix + content.nbytes) % 2**32

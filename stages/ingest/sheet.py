@@ -12,7 +12,10 @@ from PIL import Image, ImageColor, ImageDraw
 from stages.core.geometry import decode_mask, tight_box
 from stages.core.records import Sample, SampleObject
 
-COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c", "#fabebe", "#008080", "#9a6324", "#aaffc3", "#808000", "#e6beff", "#ffd8b1", "#ffe119")
+COLOURS = (
+    "#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6", "#bcf60c", "#fabebe",
+    "#008080", "#9a6324", "#aaffc3", "#808000", "#e6beff", "#ffd8b1", "#ffe119",
+)  # fmt: skip
 PICTURES, COLUMNS, TILE_PX = 6, 3, 420
 # Longest side of a small picture in its tile, beside the title.
 _SHOWN_PX = TILE_PX - 24

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from stages.core.claims import Claim
-from stages.verify.grammar import Reading, read_words
+from stages.verify.grammar import read_words
 from stages.verify.lexicon import lexicon
+from stages.verify.readings.reading import Reading
 
 MAX_CHARACTERS = 2000
 # Pictures that show the patient's head end at the top.

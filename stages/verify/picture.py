@@ -24,7 +24,7 @@ class Picture:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.grey.shape  # type: ignore[return-value]
+        return self.grey.shape
 
     def level(self, grey: np.ndarray) -> np.ndarray:
         """Place of grey levels among those of the whole picture, 0 darkest to 1 brightest."""

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -139,6 +140,10 @@ class Purpose:
     unit: str
 
 
+def _all_of(pool: ThreadPoolExecutor, ask: Callable[[Q], Outcome[R]], wave: list[Q]) -> list[Outcome[R]]:
+    return list(pool.map(ask, wave))
+
+
 class Inquiry:
     """All questions of a stage to one model: the store of answers, the budget, what has been spent, what has failed."""
 
@@ -169,7 +174,7 @@ class Inquiry:
                 wave = list(islice(questions, self.model.prices.affordable(_WAVE * at_once, self.spent, self.asked)))
                 if not wave:
                     break
-                for outcome in self._fatal_as_stage_error(lambda wave=wave: list(pool.map(ask, wave))):
+                for outcome in self._fatal_as_stage_error(partial(_all_of, pool, ask, wave)):
                     self._count(outcome, total)
                     bar.update()
                     yield outcome
@@ -190,7 +195,8 @@ class Inquiry:
         Raises:
             ChatError: only one that every other question would meet too.
         """
-        usage, faults = Usage(), []
+        usage = Usage()
+        faults: list[tuple[str, str]] = []
         for _ in range(repairs + 1):
             try:
                 answer = self.asker.ask(request)

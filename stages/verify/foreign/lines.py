@@ -102,8 +102,9 @@ def line_fault(fields: Any) -> str:
         if name not in FIELDS:
             near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.0)
             return f"unknown field {name!r}; nearest: {near[0]!r}. --field NAME={name} says what it is"
-        if not isinstance(value, FIELDS[name]) or isinstance(value, bool):
-            kinds = FIELDS[name] if isinstance(FIELDS[name], tuple) else (FIELDS[name],)
+        wanted = FIELDS[name]
+        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+        if not isinstance(value, kinds) or isinstance(value, bool):
             return f"field {name!r}: expected {' or '.join(kind.__name__ for kind in kinds)}, got {json.dumps(value)[:60]}"
     if "text" not in fields:
         return "field 'text' is missing"

@@ -108,7 +108,7 @@ def _mask(line: Line, given: str | dict[str, object], images: Path | None, where
         if images is None:
             raise StageError(f"{where}: {given!r} is a file; give --images FOLDER")
         decoded = _read(line, given, images, cv2.IMREAD_UNCHANGED)
-        return (decoded if decoded.ndim == 2 else decoded[..., :3].any(axis=-1)) > 0
+        return np.asarray((decoded if decoded.ndim == 2 else decoded[..., :3].any(axis=-1)) > 0)
     rle = Rle(**given)  # type: ignore[arg-type]
     try:
         run_lengths(rle)

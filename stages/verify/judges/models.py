@@ -114,7 +114,7 @@ def request_for(query: Query, context: Context, longest_px: int, draw: int) -> C
     plain, marked = plain_and_marked(sample.image, [anchor.mask_rle for anchor in targets], "box", longest_px)
     shared = {"image": words.modality(sample.modality).image, "absent": not targets, "n_targets": len(targets)}
     asked = render(PROMPTS, "query", body_part=sample.body_part, left=_SIDES.get(sample.image_left_is or ""), text=json.dumps(query.text, ensure_ascii=False), **shared)
-    parts = (plain, *([marked] if marked else []), asked)
+    parts: tuple[str | bytes, ...] = (plain, marked, asked) if marked else (plain, asked)
     return ChatRequest(render(PROMPTS, "system", **shared), parts, answer_schema(not targets), "judgement", draw=draw)
 
 

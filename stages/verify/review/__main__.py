@@ -31,8 +31,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.samples < 1 or not 0 <= given.against <= 1 or given.picture_px < 64:
         parser.error("--samples must be at least 1, --against between 0 and 1, --picture-px at least 64")
-    body = partial(fold_answers, paths=given.fold) if given.fold else partial(make_page, given=given)
-    run_stage("review", body)
+    if given.fold:
+        run_stage("review", partial(fold_answers, paths=given.fold))
+    else:
+        run_stage("review", partial(make_page, given=given))
 
 
 def make_page(params: Params, given: argparse.Namespace) -> None:
