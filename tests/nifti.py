@@ -38,9 +38,7 @@ def write_nifti(path: Path, array_ijk: np.ndarray, affine: np.ndarray, **more: o
     return path
 
 
-def reoriented(
-    array_ijk: np.ndarray, affine: np.ndarray, order: tuple[int, int, int], flips: tuple[bool, bool, bool]
-) -> tuple[np.ndarray, np.ndarray]:
+def reoriented(array_ijk: np.ndarray, affine: np.ndarray, order: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> tuple[np.ndarray, np.ndarray]:
     """The same patient stored with other axes: array axes permuted by ``order``, then flipped, the affine with them."""
     moved = np.transpose(array_ijk, order)
     changed = affine.copy()

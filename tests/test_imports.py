@@ -83,8 +83,6 @@ def test_no_broad_except_stands_in_product_code() -> None:
     broad = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ExceptHandler) and (
-                node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
-            ):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})):
                 broad.append(f"{_name(path)}:{node.lineno}")
     assert broad == []

@@ -156,10 +156,7 @@ def _with_crowds(pieces: list[Piece], known: Label, params: AnchorParams) -> lis
     if known.kind != "cell" or len(pieces) < LEAST_FOR_A_MEDIAN:
         return pieces
     least = params.crowd_area_ratio * float(np.median([piece.area_px for piece in pieces]))
-    return [
-        replace(piece, crowd=True) if piece.area_px >= least and _solidity(piece) <= params.crowd_solidity else piece
-        for piece in pieces
-    ]
+    return [replace(piece, crowd=True) if piece.area_px >= least and _solidity(piece) <= params.crowd_solidity else piece for piece in pieces]
 
 
 def _has_neck(piece: Piece, most: float) -> bool:

@@ -74,10 +74,7 @@ def _anchors(sample: Sample, grey: np.ndarray, regions: list[Region], params: An
         location_of(centroid, region.box_xyxy_px, sample.width, sample.height, sample.halves_are, t, zone)
         for centroid, region, zone in zip(centroids, regions, zones, strict=True)
     ]
-    return [
-        _anchor(sample, region, ids[n], measures[n], centroids[n], shapes[n], appearances[n], places[n], ranks[n], relations[n])
-        for n, region in enumerate(regions)
-    ]
+    return [_anchor(sample, region, ids[n], measures[n], centroids[n], shapes[n], appearances[n], places[n], ranks[n], relations[n]) for n, region in enumerate(regions)]
 
 
 def _anchor(

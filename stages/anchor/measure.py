@@ -133,9 +133,7 @@ def measure_labels(
     return present, _measured(runs, offsets, groups, grey, ring_px, spacing_mm)
 
 
-def measure_crops(
-    crops: Sequence[Crop], grey: np.ndarray, ring_px: int, spacing_mm: Sequence[float] | None = None
-) -> np.ndarray:
+def measure_crops(crops: Sequence[Crop], grey: np.ndarray, ring_px: int, spacing_mm: Sequence[float] | None = None) -> np.ndarray:
     """Measures (n,) of ``FIELDS`` of crops that lie inside ``grey`` (height, width) uint8; they may overlap.
 
     Raises:
@@ -161,9 +159,7 @@ def _as_int32(labels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(labels, np.int32)
 
 
-def _measured(
-    runs: np.ndarray, offsets: np.ndarray, groups: np.ndarray, grey: np.ndarray, ring_px: int, spacing_mm: Sequence[float] | None
-) -> np.ndarray:
+def _measured(runs: np.ndarray, offsets: np.ndarray, groups: np.ndarray, grey: np.ndarray, ring_px: int, spacing_mm: Sequence[float] | None) -> np.ndarray:
     row_mm, column_mm = (np.nan, np.nan) if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1]))
     out = np.empty(offsets.size - 1, FIELDS)
     grey = np.ascontiguousarray(grey, np.uint8)

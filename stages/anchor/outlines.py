@@ -51,9 +51,7 @@ class Outlines:
     """
 
     def __init__(self, crops: Sequence[Crop]) -> None:
-        self.boxes = np.array(
-            [[c.column, c.row, c.column + c.mask.shape[1], c.row + c.mask.shape[0]] for c in crops], np.int64
-        ).reshape(-1, 4)
+        self.boxes = np.array([[c.column, c.row, c.column + c.mask.shape[1], c.row + c.mask.shape[0]] for c in crops], np.int64).reshape(-1, 4)
         sizes = (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         parts = [crop.mask.ravel() for crop in crops]

@@ -81,9 +81,7 @@ def _draw_outline(canvas: np.ndarray, anchor: Anchor, colour: tuple[int, int, in
     cv2.drawContours(canvas, contours, -1, colour, _line_px(canvas))
 
 
-def _draw_box(
-    canvas: np.ndarray, anchor: Anchor, text: str, colour: tuple[int, int, int], scale: int, size: float, taken: set[tuple[int, int]]
-) -> None:
+def _draw_box(canvas: np.ndarray, anchor: Anchor, text: str, colour: tuple[int, int, int], scale: int, size: float, taken: set[tuple[int, int]]) -> None:
     """Box and text of one anchor; ``taken`` holds the places of texts so far: of two at one place the later goes below."""
     x0, y0, x1, y1 = (round(value * scale) for value in anchor.box_xyxy_px)
     cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), colour, _line_px(canvas) + anchor.crowd)
@@ -131,10 +129,7 @@ def _table(sample: Sample, derived: Derived) -> np.ndarray:
 
 def _title(sample: Sample, n: int) -> str:
     spacing = "unknown" if sample.spacing_mm is None else " x ".join(f"{value:.3g}" for value in sample.spacing_mm) + " mm"
-    return (
-        f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   "
-        f"spacing (row x column) {spacing}   {n} anchors"
-    )
+    return f"{sample.sample_id}   {sample.modality} {sample.plane or ''}   {sample.width} x {sample.height} px   spacing (row x column) {spacing}   {n} anchors"
 
 
 def _write_row(table: np.ndarray, line: int, texts: list[str], colour: tuple[int, int, int]) -> None:

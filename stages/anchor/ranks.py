@@ -10,9 +10,7 @@ from stages.core.claims import Thresholds
 from stages.core.records import Ranks
 
 
-def ranks_of(
-    labels: Sequence[str], areas_px: Sequence[int], centroids_xy_px: Sequence[Sequence[float]], width: int, height: int, t: Thresholds
-) -> list[Ranks]:
+def ranks_of(labels: Sequence[str], areas_px: Sequence[int], centroids_xy_px: Sequence[Sequence[float]], width: int, height: int, t: Thresholds) -> list[Ranks]:
     """Ranks of every object of an image of ``width`` x ``height`` pixels among the objects of its label.
 
     Equal values share the better place. Two objects are tied when nothing may be said of their order: areas within

@@ -36,9 +36,7 @@ class Frame:
         return None if self.spacing_mm is None else (self.spacing_mm[1], self.spacing_mm[0])
 
 
-def relations_of(
-    regions: Sequence[Region], anchor_ids: Sequence[str], centroids_xy_px: Sequence[Sequence[float]], frame: Frame, t: Thresholds
-) -> list[list[Relation]]:
+def relations_of(regions: Sequence[Region], anchor_ids: Sequence[str], centroids_xy_px: Sequence[Sequence[float]], frame: Frame, t: Thresholds) -> list[list[Relation]]:
     """Relations of every region to the others, as ``core.records.Relation`` defines them, sorted by (kind, other).
 
     Of two regions the one with the smaller filled area is the inner one. A region that contains another, or lies
@@ -133,9 +131,7 @@ class _Recorder:
         )
 
 
-def _record_nearest(
-    record: _Recorder, outlines: Outlines, contained: np.ndarray, overlaps: dict[tuple[int, ...], float], t: Thresholds
-) -> None:
+def _record_nearest(record: _Recorder, outlines: Outlines, contained: np.ndarray, overlaps: dict[tuple[int, ...], float], t: Thresholds) -> None:
     targets, gaps_px, tied = outlines.nearest(contained, t.nearest_ratio)
     sources = np.flatnonzero(targets >= 0)
     pairs = np.stack([sources, targets[sources]], axis=1)

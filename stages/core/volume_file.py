@@ -99,9 +99,7 @@ def file_format(path: Path) -> str:
     }.get(ending, b"=" in start and b"\0" not in start[: start.index(b"=")])
     if not plausible:
         found = next((name for mark, name in _SIGNATURES.items() if start.startswith(mark)), "no volume")
-        raise VolumeError(
-            "unreadable_image", f"it is named {ending}, but its first bytes are those of {found}: rename it, or mend the card's pattern"
-        )
+        raise VolumeError("unreadable_image", f"it is named {ending}, but its first bytes are those of {found}: rename it, or mend the card's pattern")
     return FORMATS[ending]
 
 
@@ -213,9 +211,7 @@ def _inflate_whole(voxels: Voxels, promised: int, float_type: str | None) -> Non
                 carried = carried[whole:]
             total += len(chunk)
             if total > voxels.prefix + promised + _SLACK:
-                raise VolumeError(
-                    "too_large", f"it inflates to more than the {promised} bytes of voxels that its header promises: fetch it again"
-                )
+                raise VolumeError("too_large", f"it inflates to more than the {promised} bytes of voxels that its header promises: fetch it again")
     except (EOFError, zlib.error) as error:
         raise VolumeError("unreadable_image", f"the compressed file is truncated or damaged ({error}): fetch it again") from error
     if total < voxels.prefix + promised:

@@ -70,9 +70,7 @@ def check_header(header: Header, max_voxels: int, channel: int | None) -> None:
     positive = all(math.isfinite(value) and value > 0 for value in header.spacing)
     if not positive or not all(np.allclose(header.spacing, numbers, rtol=_SPACING_AGREES) for numbers in stated.values()):
         others = ", ".join(f"{field} {numbers}" for field, numbers in stated.items())
-        raise VolumeError(
-            "bad_spacing", f"spacing {header.spacing} mm ({others}): positive, finite numbers that agree are needed; mend the header"
-        )
+        raise VolumeError("bad_spacing", f"spacing {header.spacing} mm ({others}): positive, finite numbers that agree are needed; mend the header")
 
 
 def _check_channel(header: Header, channel: int | None) -> None:

@@ -9,9 +9,7 @@ from stages.core.stage import run_stage
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry of the stage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.ingest", description="A dataset in its own format -> samples, faults as values."
-    )
+    parser = argparse.ArgumentParser(prog="python -m stages.ingest", description="A dataset in its own format -> samples, faults as values.")
     parser.add_argument("dataset", nargs="?", help="key under `datasets` in params.yaml")
     parser.add_argument("--check", metavar="CARD", help="read a card and its folder, say what is found, draw one overlay; writes no data")
     parser.add_argument("--root", metavar="FOLDER", help="folder of the data, with --check")

@@ -99,24 +99,18 @@ class Card:
     ignored_sources: Annotated[list[Any], "Sources that are known and left out on purpose; any other unknown source is an error."]
     annotated_labels: Annotated[list[str], "Labels that the source marks wherever they are: only for these does absence mean absence."]
     view: Annotated[str, "Last part of a picture's id, where the path has no {view}; volumes use plane and slice number."]
-    image_left_is: Annotated[
-        str | None, "Plain pictures: the side of the patient at the picture's left; null when unknown. Volumes take it from the header.", IMAGE_LEFT
-    ]
+    image_left_is: Annotated[str | None, "Plain pictures: the side of the patient at the picture's left; null when unknown. Volumes take it from the header.", IMAGE_LEFT]
     intensity: Intensity
     hash_patients: Annotated[bool, "Whether patient ids become keyed hashes: true for real patients."]
     plane: Annotated[str | None, "Plane of the pictures, or the one that volumes are cut in (null: by the spacing).", PLANES] = None
     slices: SlicePolicy | None = None
     channel: Annotated[int | None, "Frame or component of a volume with four dimensions, from 0; without it such a volume is a fault."] = None
-    header_unit: Annotated[
-        str | None, "Unit of length in the headers of volumes that state another than they are in: m, or null for mm.", HEADER_UNITS
-    ] = None
+    header_unit: Annotated[str | None, "Unit of length in the headers of volumes that state another than they are in: m, or null for mm.", HEADER_UNITS] = None
     header_sides: Annotated[
         bool,
         "False for volumes whose header's axes are the probe's, not the patient's: `image_left_is` is then the card's, and the slices have no plane of the body.",
     ] = True
-    resample_masks: Annotated[
-        bool, "Labels on another grid than the image are resampled to it (nearest neighbour); otherwise they are a fault."
-    ] = False
+    resample_masks: Annotated[bool, "Labels on another grid than the image are resampled to it (nearest neighbour); otherwise they are a fault."] = False
     mask_threshold: Annotated[int | None, "Mask files: foreground is brighter than this; 127 for JPEG masks, 0 when left out."] = None
     fill_outlines: Annotated[bool, "The masks are drawn outlines: they are filled."] = False
     empty_images: Annotated[
@@ -221,9 +215,7 @@ def _check_intensity(rule: Intensity, where: str) -> None:
             raise ParamError(f"{where}:preset: {error}") from error
     for field in dataclasses.fields(rule):
         value = getattr(rule, field.name)
-        _expect(
-            field.name in {"kind", *allowed} or value is None, f"{where}:{field.name}", f"nothing: kind {rule.kind} does not use it", value
-        )
+        _expect(field.name in {"kind", *allowed} or value is None, f"{where}:{field.name}", f"nothing: kind {rule.kind} does not use it", value)
     _expect(rule.width is None or rule.width > 0, f"{where}:width", "a width above 0", rule.width)
     if rule.low is not None and rule.high is not None:
         _expect(0 <= rule.low < rule.high <= 100, f"{where}:low, high", "percentages with 0 <= low < high <= 100", [rule.low, rule.high])

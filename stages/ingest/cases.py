@@ -109,9 +109,7 @@ def sort_files(card: Card, root: Path) -> Sorted:
     Raises:
         ParamError: a pattern is not valid, or an image pattern has no ``{case}``.
     """
-    groups = {
-        kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")
-    }
+    groups = {kind: [compile_pattern(p, f"{card.name}:files:{kind}") for p in getattr(card.files, kind)] for kind in ("image", "mask", "other")}
     require_case(card, groups["image"])
     images: dict[str, dict[str, str]] = {}
     masks: dict[str, dict[str, str]] = {}

@@ -64,7 +64,5 @@ def _window(item: ObjectMask, box: tuple[int, int, int, int]) -> np.ndarray:
     low = (max(box[0], top), max(box[1], left))
     high = (min(box[2], top + item.mask.shape[0]), min(box[3], left + item.mask.shape[1]))
     if low[0] < high[0] and low[1] < high[1]:
-        window[low[0] - box[0] : high[0] - box[0], low[1] - box[1] : high[1] - box[1]] = item.mask[
-            low[0] - top : high[0] - top, low[1] - left : high[1] - left
-        ]
+        window[low[0] - box[0] : high[0] - box[0], low[1] - box[1] : high[1] - box[1]] = item.mask[low[0] - top : high[0] - top, low[1] - left : high[1] - left]
     return window

@@ -132,9 +132,5 @@ def duplicate_flags(samples: Sequence[Sample], hashes: Sequence[int], distance: 
     needed = {index for pair in pairs for index in pair} | {index for index, value in enumerate(hashes) if seen[value] > 1}
     prints = {index: fingerprint((samples[index].sample_id, samples[index].image)) for index in sorted(needed)}
     copies = Counter(item.exact for item in prints.values())
-    near = {
-        later
-        for earlier, later in pairs
-        if prints[earlier].exact != prints[later].exact and same_picture(prints[earlier], prints[later])
-    }
+    near = {later for earlier, later in pairs if prints[earlier].exact != prints[later].exact and same_picture(prints[earlier], prints[later])}
     return {DUPLICATES: sum(count - 1 for count in copies.values()), NEAR_DUPLICATES: len(near)}

@@ -34,9 +34,7 @@ def ingest(dataset: str, params: Params) -> dict[str, Any]:
     spec = params.datasets[dataset]
     card = load_card(spec.card)
     if card.name != dataset:
-        raise ParamError(
-            f"{spec.card}:name is {card.name!r}, but params.yaml calls the dataset {dataset!r}: ids are made of it, so use one name"
-        )
+        raise ParamError(f"{spec.card}:name is {card.name!r}, but params.yaml calls the dataset {dataset!r}: ids are made of it, so use one name")
     check_limits(params.ingest)
     source = open_source(card, Path(spec.root), params.ingest, f"datasets.{dataset}.root")
     found, results = read_source(source, worker_count(params))
@@ -76,10 +74,7 @@ def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Sou
     if card.reader not in READERS:
         raise ParamError(f"card {card.name}: no reader {card.reader!r}; there are {', '.join(sorted(READERS))}")
     if not root.is_dir():
-        raise StageError(
-            f"the folder {root} of {card.name} is not there: mend {where}, "
-            f"fetch the data from {card.url}, or drop the dataset from params.yaml"
-        )
+        raise StageError(f"the folder {root} of {card.name} is not there: mend {where}, fetch the data from {card.url}, or drop the dataset from params.yaml")
     return Source(card, root, limits)
 
 

@@ -61,9 +61,7 @@ def crop_of_runs(starts: np.ndarray, lengths: np.ndarray, shape: tuple[int, int]
     outside = (starts < 0) | (ends > height * width)
     if outside.any():
         at = int(np.argmax(outside))
-        raise RunLengthError(
-            f"run {at + 1} covers pixels {int(starts[at])} to {int(ends[at]) - 1} (from 0), the image of {width} x {height} has {height * width}"
-        )
+        raise RunLengthError(f"run {at + 1} covers pixels {int(starts[at])} to {int(ends[at]) - 1} (from 0), the image of {width} x {height} has {height * width}")
     order = np.argsort(starts, kind="stable")
     if (ends[order][:-1] > starts[order][1:]).any():
         raise RunLengthError(f"runs overlap at pixel {int(starts[order][1:][ends[order][:-1] > starts[order][1:]][0])}")

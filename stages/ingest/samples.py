@@ -78,9 +78,7 @@ class Stored:
     scaled: bool
 
 
-def make_sample(
-    case: Case, picture: Picture, stored: Stored, card: Card, limits: IngestParams, files: list[SourceFile]
-) -> tuple[Sample | None, Counter[str]]:
+def make_sample(case: Case, picture: Picture, stored: Stored, card: Card, limits: IngestParams, files: list[SourceFile]) -> tuple[Sample | None, Counter[str]]:
     """One row, and what is counted of it; None when it is left out on purpose.
 
     Raises:

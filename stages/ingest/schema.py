@@ -29,10 +29,7 @@ def card_schema() -> dict[str, Any]:
     for field, readers in FIELD_READERS.items():
         known = body["properties"][field]
         known["description"] = f"{known.get('description', '')} Readers: {', '.join(readers)}.".strip()
-    rules = [
-        {"if": {"properties": {"reader": {"const": reader}}}, "then": {"required": list(fields)}}
-        for reader, fields in sorted(NEEDED_FIELDS.items())
-    ]
+    rules = [{"if": {"properties": {"reader": {"const": reader}}}, "then": {"required": list(fields)}} for reader, fields in sorted(NEEDED_FIELDS.items())]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Card of a source dataset"}
     return {**head, **body, "allOf": rules}
 

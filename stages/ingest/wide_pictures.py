@@ -79,9 +79,7 @@ def read_raw(file: Path, path: str, raw: RawPicture, max_pixels: int) -> np.ndar
         Fault: the file's length is not the one that the card's numbers give.
     """
     if raw.dtype not in _RAW_TYPES or raw.byte_order not in _BYTE_ORDERS or min(raw.width, raw.height) < 1 or raw.header_bytes < 0:
-        raise ParamError(
-            f"pictures:raw: expected width and height of at least 1, dtype of {', '.join(_RAW_TYPES)}, byte_order big or little, got {raw}"
-        )
+        raise ParamError(f"pictures:raw: expected width and height of at least 1, dtype of {', '.join(_RAW_TYPES)}, byte_order big or little, got {raw}")
     refuse_large(raw.width, raw.height, max_pixels, path)
     dtype = np.dtype(raw.dtype).newbyteorder(_BYTE_ORDERS[raw.byte_order])  # type: ignore[call-overload]
     content = read_content(file, path)

@@ -11,9 +11,7 @@ from pathlib import Path
 
 from stages.core.params import build, read_yaml
 
-KINDS = frozenset(
-    {"organ", "part", "tissue", "space", "vessel", "nerve", "bone", "muscle", "airway", "lesion", "finding", "device", "cell", "cell_part"}
-)
+KINDS = frozenset({"organ", "part", "tissue", "space", "vessel", "nerve", "bone", "muscle", "airway", "lesion", "finding", "device", "cell", "cell_part"})
 # Kinds of which one picture may show several of one label: always, or unless the label names a single one of them.
 ALWAYS_SEVERAL = frozenset({"lesion", "finding", "device", "cell"})
 SEVERAL_UNLESS_NAMED = frozenset({"vessel", "nerve", "bone"})
@@ -128,8 +126,7 @@ def _advice(name: str) -> str:
 def _words_of_labels() -> dict[str, set[str]]:
     """Every label's words in the singular: those of its names, sources and containers."""
     return {
-        name: {_singular(word) for text in (name, *entry.names, *entry.sources, *(entry.inside or ())) for word in _normal(text).split()}
-        for name, entry in labels().items()
+        name: {_singular(word) for text in (name, *entry.names, *entry.sources, *(entry.inside or ())) for word in _normal(text).split()} for name, entry in labels().items()
     }
 
 

@@ -20,9 +20,7 @@ ENHANCED = {
 LESION_DARK, LESION_BRIGHT = (20, 58), (162, 192)
 
 
-def hounsfield(
-    rng: np.random.Generator, labels: np.ndarray, values: dict[str, int], lesions: list[np.ndarray], body: Body
-) -> np.ndarray:
+def hounsfield(rng: np.random.Generator, labels: np.ndarray, values: dict[str, int], lesions: list[np.ndarray], body: Body) -> np.ndarray:
     """Int16 Hounsfield units of a labelled body, same shape as ``labels``."""
     image = _surroundings(rng, body, labels.shape)
     means = {name: rng.uniform(*span) for name, span in ENHANCED.items()}

@@ -73,9 +73,7 @@ def _chest(rng: np.random.Generator) -> Chest:
     return Chest(shape, midline, stretch, lungs, heart)
 
 
-def contour_mask(
-    shape: tuple[int, int], midline: float, stretch: tuple[float, float], side: int, points: np.ndarray | list
-) -> np.ndarray:
+def contour_mask(shape: tuple[int, int], midline: float, stretch: tuple[float, float], side: int, points: np.ndarray | list) -> np.ndarray:
     """The inside of a smooth closed curve through control points in chest units; ``side`` is 1 for the picture's right."""
     height, width = shape
     corners = np.array(points, dtype=np.float64)

@@ -31,8 +31,12 @@ def smooth_volume(rng: np.random.Generator, shape: tuple[int, int, int], scale_p
 
 
 def blob(
-    rng: np.random.Generator, shape: tuple[int, int], centre_xy: tuple[float, float], radii: tuple[float, float],
-    angle_deg: float, wobble: float,
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    centre_xy: tuple[float, float],
+    radii: tuple[float, float],
+    angle_deg: float,
+    wobble: float,
 ) -> Mask:
     """A wobbling ellipse as a boolean mask: its radius varies by about ``wobble`` (a share) around it."""  # fmt: skip
     theta = np.linspace(0, 2 * np.pi, 96, endpoint=False)
@@ -86,7 +90,11 @@ def one_piece(mask: Mask) -> bool:
 
 
 def scattered(
-    rng: np.random.Generator, region: Mask, radii: list[tuple[float, float]], wobble: tuple[float, float], gap_px: int,
+    rng: np.random.Generator,
+    region: Mask,
+    radii: list[tuple[float, float]],
+    wobble: tuple[float, float],
+    gap_px: int,
 ) -> list[Mask]:
     """Blobs of the given radii at random places of a region, kept inside it, ``gap_px`` apart from each other.
 

@@ -104,10 +104,7 @@ def _nerve(rng: np.random.Generator, echo: np.ndarray, mask: np.ndarray) -> np.n
     rows, columns = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32)
     shift = [1.6 * fields.smooth_noise(rng, mask.shape, 12) for _ in range(2)]
     # Three plane waves at 120 degrees make a hexagonal lattice.
-    waves = sum(
-        np.cos(2 * np.pi / spacing * ((columns + shift[0]) * np.cos(angle) + (rows + shift[1]) * np.sin(angle)))
-        for angle in np.deg2rad([0.0, 120.0, 240.0])
-    )
+    waves = sum(np.cos(2 * np.pi / spacing * ((columns + shift[0]) * np.cos(angle) + (rows + shift[1]) * np.sin(angle))) for angle in np.deg2rad([0.0, 120.0, 240.0]))
     inside = bright - rng.uniform(70, 115) * np.clip((waves + 0.6) / 2.4, 0, 1) * fields.shrunk(mask, 1.5)
     soft = fields.blur(mask.astype(np.float32), 0.9)
     return echo * (1 - soft) + inside * soft

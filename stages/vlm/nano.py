@@ -54,18 +54,12 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
+    raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False)
     raw.train_from_iterator([*texts, *[NOTHING] * 50], trainer)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token=PAD, bos_token=START, eos_token=END, padding_side="left", clean_up_tokenization_spaces=False
-    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, bos_token=START, eos_token=END, padding_side="left", clean_up_tokenization_spaces=False)
     tokenizer.add_special_tokens({"additional_special_tokens": [USER, ASSISTANT, FAKE, IMAGE, GLOBAL]})
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in (*LOCATION_TOKENS, BOX_MARK)])
     return tokenizer
@@ -76,9 +70,7 @@ def build_processor(tokenizer: Any, shape: NanoShape) -> Any:
     from transformers import Idefics3ImageProcessorPil, Idefics3Processor
 
     size = {"height": shape.image_px, "width": shape.image_px}
-    images = Idefics3ImageProcessorPil(
-        do_image_splitting=False, do_pad=False, size=size, max_image_size={"longest_edge": shape.image_px}, return_row_col_info=False
-    )
+    images = Idefics3ImageProcessorPil(do_image_splitting=False, do_pad=False, size=size, max_image_size={"longest_edge": shape.image_px}, return_row_col_info=False)
     return Idefics3Processor(images, tokenizer, image_seq_len=shape.image_tokens, chat_template=CHAT_TEMPLATE)
 
 

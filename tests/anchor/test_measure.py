@@ -27,9 +27,7 @@ from tests.anchor.scenes import disc, ellipse, rectangle
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = st.tuples(st.integers(1, 16), st.integers(1, 16))
 MASKS = arrays(bool, SIDES).filter(lambda mask: mask.any())
-PIECES = st.tuples(
-    arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(0, 11), st.integers(0, 15), st.sampled_from("ab")
-)
+PIECES = st.tuples(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(0, 11), st.integers(0, 15), st.sampled_from("ab"))
 SPACINGS = st.none() | st.tuples(st.floats(0.1, 5), st.floats(0.1, 5)).map(list)
 
 

@@ -35,9 +35,7 @@ def _centroid(mask: np.ndarray) -> list[float]:
     return [float(columns.mean() + 0.5), float(rows.mean() + 0.5)]
 
 
-def _related(
-    masks: Sequence[np.ndarray], labels: Sequence[str] | None = None, spacing_mm: list[float] | None = None, t: Thresholds = T
-) -> list[list[Relation]]:
+def _related(masks: Sequence[np.ndarray], labels: Sequence[str] | None = None, spacing_mm: list[float] | None = None, t: Thresholds = T) -> list[list[Relation]]:
     regions = [_region(mask, label) for mask, label in zip(masks, labels or ["liver lesion"] * len(masks), strict=True)]
     frame = Frame(masks[0].shape[1], masks[0].shape[0], spacing_mm)
     return relations_of(regions, [str(n) for n in range(len(masks))], [_centroid(mask) for mask in masks], frame, t)
@@ -209,12 +207,7 @@ def test_offsets_lead_to_the_other_centroid_and_sizes_are_compared() -> None:
 
 
 def _between(*masks: np.ndarray, labels: Sequence[str]) -> dict[int, tuple[str, str, float, float]]:
-    return {
-        n: (r.other, r.second, r.along, r.across)
-        for n, rows in enumerate(_related(masks, labels))
-        for r in rows
-        if r.kind == "between"
-    }
+    return {n: (r.other, r.second, r.along, r.across) for n, rows in enumerate(_related(masks, labels)) for r in rows if r.kind == "between"}
 
 
 A, B, MIDDLE = disc(60, 100, 15, 30, 6), disc(60, 100, 85, 30, 6), disc(60, 100, 50, 33, 5)

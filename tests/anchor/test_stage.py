@@ -90,9 +90,18 @@ def test_a_dataset_that_params_do_not_declare_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("min_component_px", 0), ("min_component_fraction", 1.0), ("ring_px", 0), ("max_error_rate", 1.5),
-     ("min_component_mm2", -1.0), ("merge_gap_px", -0.5), ("crowd_area_ratio", 1.0), ("crowd_solidity", 1.1),
-     ("crowd_neck", 1.0)]
+    ("name", "value"),
+    [
+        ("min_component_px", 0),
+        ("min_component_fraction", 1.0),
+        ("ring_px", 0),
+        ("max_error_rate", 1.5),
+        ("min_component_mm2", -1.0),
+        ("merge_gap_px", -0.5),
+        ("crowd_area_ratio", 1.0),
+        ("crowd_solidity", 1.1),
+        ("crowd_neck", 1.0),
+    ],
 )
 def test_a_parameter_out_of_range_is_named(name: str, value: float) -> None:
     with pytest.raises(ParamError, match=f"anchor.{name}"):

@@ -23,9 +23,7 @@ def _zone(x: float, y: float, radius: float = 4, plane: str | None = "coronal", 
     return derive(sample, PARAMS).anchors[2].location.zone
 
 
-@pytest.mark.parametrize(
-    ("y", "third"), [(40, "upper"), (60, "upper"), (70, None), (90, "middle"), (100, "middle"), (110, None), (140, "lower")]
-)
+@pytest.mark.parametrize(("y", "third"), [(40, "upper"), (60, "upper"), (70, None), (90, "middle"), (100, "middle"), (110, None), (140, "lower")])
 def test_thirds_are_those_of_the_lung_and_not_of_the_image(y: float, third: str | None) -> None:
     zone = _zone(50, y)
     assert zone is not None and zone.vertical == third

@@ -14,9 +14,7 @@ pytestmark = pytest.mark.benchmark
 
 def test_pictures_cost_little_more_than_decoding_them_and_encoding_what_is_stored(tmp_path: Path) -> None:
     source = bench.make_source(tmp_path, "pictures_png")
-    times = bench.alternating(
-        {"ours": lambda: bench.ingest(source, 1), "peer": lambda: bench.decode_and_encode(source.root)}, time.process_time, turns=2
-    )
+    times = bench.alternating({"ours": lambda: bench.ingest(source, 1), "peer": lambda: bench.decode_and_encode(source.root)}, time.process_time, turns=2)
     assert times["ours"] < 1.6 * times["peer"]
 
 

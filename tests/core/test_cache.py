@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from stages.core.cache import cache_dir, load_answer, request_key, store_answer
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=6
-)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 
 
 @pytest.fixture(autouse=True)

@@ -56,9 +56,7 @@ def test_nested_figures_become_dotted_names() -> None:
     assert tracking.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {"a.b": 1, "a.c.d": 2, "e": 3}
 
 
-def test_stages_are_children_of_one_parent_which_the_mirror_fills_and_closes(
-    store: Path, monkeypatch: pytest.MonkeyPatch, params: Params
-) -> None:
+def test_stages_are_children_of_one_parent_which_the_mirror_fills_and_closes(store: Path, monkeypatch: pytest.MonkeyPatch, params: Params) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "tidy-owl")
     tracking.log_stage("ingest", {"images": 12}, params)
     tracking.log_stage("evaluate", {"tuned": {"acc_at_50": 0.5}}, params)
@@ -92,10 +90,7 @@ def test_several_processes_may_open_a_fresh_store_at_once(store: Path) -> None:
         f"tracking.log_stage('ingest', {{'images': int(sys.argv[1])}}, load_params(Path({str(ROOT)!r}) / 'params.yaml'))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_EXP_NAME": "crowd", "OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen([sys.executable, "-c", code, str(number)], env=environment, stderr=subprocess.PIPE, text=True)
-        for number in range(3)
-    ]
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(number)], env=environment, stderr=subprocess.PIPE, text=True) for number in range(3)]
     for worker in workers:
         _, errors = worker.communicate(timeout=120)
         assert worker.returncode == 0 and "tracking skipped" not in errors, errors
@@ -104,18 +99,14 @@ def test_several_processes_may_open_a_fresh_store_at_once(store: Path) -> None:
     assert sorted(run.data.metrics["images"] for run in found if role(run) == "stage") == [0, 1, 2]
 
 
-def test_a_failing_tracker_warns_and_nothing_more(
-    store: Path, monkeypatch: pytest.MonkeyPatch, params: Params, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_tracker_warns_and_nothing_more(store: Path, monkeypatch: pytest.MonkeyPatch, params: Params, caplog: pytest.LogCaptureFixture) -> None:
     (store / "mlflow.db").write_bytes(b"this is no database" * 100)
     with caplog.at_level(logging.WARNING, logger="medground"):
         tracking.log_stage("ingest", {"images": 1}, params)
     assert "tracking skipped" in caplog.text
 
 
-def test_a_folder_that_cannot_be_written_warns_and_nothing_more(
-    store: Path, monkeypatch: pytest.MonkeyPatch, params: Params, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_folder_that_cannot_be_written_warns_and_nothing_more(store: Path, monkeypatch: pytest.MonkeyPatch, params: Params, caplog: pytest.LogCaptureFixture) -> None:
     (store / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("DVC_ROOT", str(store / "file"))
     with caplog.at_level(logging.WARNING, logger="medground"):

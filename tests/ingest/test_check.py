@@ -41,9 +41,7 @@ def said(workplace: Path, capsys: pytest.CaptureFixture[str], *arguments: str, s
     return streams.out + streams.err
 
 
-def test_a_working_card_is_described_and_nothing_but_the_overlay_is_written(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_working_card_is_described_and_nothing_but_the_overlay_is_written(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(workplace.rglob("*"))
     text = said(workplace, capsys)
     for line in (
@@ -219,9 +217,7 @@ def test_what_is_lost_stands_in_the_last_line(workplace: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("value", [7, 200])
-def test_a_number_that_the_card_does_not_know_belongs_into_the_card_and_has_no_canonical_guess(
-    workplace: Path, capsys: pytest.CaptureFixture[str], value: int
-) -> None:
+def test_a_number_that_the_card_does_not_know_belongs_into_the_card_and_has_no_canonical_guess(workplace: Path, capsys: pytest.CaptureFixture[str], value: int) -> None:
     save(workplace / "root/images/a.png", grey())
     for path in (workplace / "root/masks").iterdir():
         path.unlink()

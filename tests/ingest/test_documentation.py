@@ -60,11 +60,7 @@ def test_an_unknown_reader_has_no_manual_but_names_the_known_ones() -> None:
 
 def test_the_example_comments_every_field_that_it_has() -> None:
     lines = (CARDS / "example.yaml").read_text(encoding="utf-8").splitlines()
-    bare = [
-        line
-        for before, line in zip(lines, lines[1:], strict=False)
-        if re.match(r"[a-z_]+:", line) and "#" not in line and not before.strip().startswith("#")
-    ]
+    bare = [line for before, line in zip(lines, lines[1:], strict=False) if re.match(r"[a-z_]+:", line) and "#" not in line and not before.strip().startswith("#")]
     # What these say is plain, or stands in the lines below them.
     assert {line.split(":")[0] for line in bare} <= {"title", "url", "licence_limits", "body_part", "files", "labels", "notes"}
     assert all(modality in "\n".join(lines) for modality in MODALITIES)

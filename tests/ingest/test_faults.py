@@ -24,12 +24,7 @@ TESTS = sorted((REPO / "tests").rglob("test_*.py"))
 
 def words_in(paths: list[Path]) -> set[str]:
     """All string literals of some files, docstrings and comments apart, f-strings in their fixed pieces."""
-    return {
-        node.value
-        for path in paths
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return {node.value for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def fault_codes(paths: list[Path]) -> set[str]:
@@ -95,9 +90,7 @@ def test_a_fault_passes_between_processes_whole() -> None:
     assert (fault.kind, fault.file, fault.cause) == ("empty_mask", "a.png", "nothing there")
 
 
-def test_a_folder_that_may_not_be_entered_stops_with_its_name_instead_of_losing_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_may_not_be_entered_stops_with_its_name_instead_of_losing_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_case(tmp_path / "root")
     scandir = os.scandir
 

@@ -13,6 +13,7 @@ from stages.knowledge.priors import leak_words, midline_margin, side_margin, uns
 
 KNOWLEDGE = Path(priors.__file__).parent
 
+
 @pytest.mark.parametrize("listed", [leak_words, unsupported_words])
 def test_a_list_holds_lower_case_words_once(listed) -> None:
     assert listed()

@@ -21,9 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def params_for(name: str, cases: int, workers: int = 1, seed: int = 7) -> Params:
-    return dataclasses.replace(
-        load_params(ROOT / "params.yaml"), seed=seed, engine=EngineParams(workers=workers), phantom=PhantomParams(cases={name: cases})
-    )
+    return dataclasses.replace(load_params(ROOT / "params.yaml"), seed=seed, engine=EngineParams(workers=workers), phantom=PhantomParams(cases={name: cases}))
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -132,9 +130,7 @@ def test_a_count_below_one_is_refused_before_anything_is_deleted(workplace: Path
     assert (root / "subjects.csv").is_file()
 
 
-def test_the_command_ends_with_one_message_for_an_unknown_name(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_ends_with_one_message_for_an_unknown_name(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (workplace / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["phantom", "mr_phantom"])
     with pytest.raises(SystemExit) as stop:

@@ -65,9 +65,7 @@ def _moved(number: int, dx: int, dy: int) -> Context:
     return Context(sample(), changed, PARAMS)
 
 
-@pytest.mark.parametrize(
-    ("text", "number", "dx", "dy"), [("the aorta", 4, 26, -24), ("the largest liver lesion", 5, 24, 38), ("the right kidney", 3, 40, 0)]
-)
+@pytest.mark.parametrize(("text", "number", "dx", "dy"), [("the aorta", 4, 26, -24), ("the largest liver lesion", 5, 24, 38), ("the right kidney", 3, 40, 0)])
 def test_a_mask_shifted_off_its_object_is_not_visible(text: str, number: int, dx: int, dy: int) -> None:
     assert outcome(text, number).fate == ACCEPTED
     judged = outcome(text, number, in_context=_moved(number, dx, dy))

@@ -26,10 +26,7 @@ def test_a_packed_question_gets_the_logits_that_the_plain_prompt_gets(base: Path
     tokens = PromptTokens(family, processor)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8))
     segments = [tokens.segment("the leftmost circle", [[1, 2, 30, 40]], 60, 40), tokens.segment("Where is the right kidney?", [], 60, 40)]
-    plain = [
-        processor(text=[prompt_text(family, processor, text)], images=[[picture]], return_tensors="pt")
-        for text in ("the leftmost circle", "Where is the right kidney?")
-    ]
+    plain = [processor(text=[prompt_text(family, processor, text)], images=[[picture]], return_tensors="pt") for text in ("the leftmost circle", "Where is the right kidney?")]
     batch = {key: torch.from_numpy(value) for key, value in pack_rows(tokens.prefix_ids, [segments, segments[::-1]], tokens.pad_id).items()}
     batch["pixel_values"] = plain[0]["pixel_values"].expand(2, -1, -1, -1, -1)
     with torch.inference_mode():

@@ -15,9 +15,7 @@ __all__ = ["grouped", "measure_runs", "runs_of_crops", "scan"]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def measure_runs(
-    runs: np.ndarray, offsets: np.ndarray, groups: np.ndarray, grey: np.ndarray, ring_px: int, row_mm: float, column_mm: float, out: np.ndarray
-) -> None:
+def measure_runs(runs: np.ndarray, offsets: np.ndarray, groups: np.ndarray, grey: np.ndarray, ring_px: int, row_mm: float, column_mm: float, out: np.ndarray) -> None:
     """Fill ``out`` (n,) of ``measure.FIELDS`` for the objects whose runs lie between ``offsets`` (n + 1).
 
     ``runs`` (m, 3) int32 are sorted by row and start within an object. ``groups`` (n,) are class numbers from 0 to n - 1:

@@ -94,9 +94,7 @@ def _count_free(grey: np.ndarray, canvas: np.ndarray, y: int, start: int, stop: 
 
 
 @njit(error_model="numpy", nogil=True)
-def count_ring_of_simple(
-    rows: np.ndarray, first: np.ndarray, last: np.ndarray, reach: np.ndarray, grey: np.ndarray, canvas: np.ndarray, counts: np.ndarray
-) -> None:
+def count_ring_of_simple(rows: np.ndarray, first: np.ndarray, last: np.ndarray, reach: np.ndarray, grey: np.ndarray, canvas: np.ndarray, counts: np.ndarray) -> None:
     """Ring of an object with one run a row, each touching the next: its dilation by a disc has one run a row as well."""
     radius, n, top = reach.size // 2, rows.size, np.int64(rows[0])
     for y in range(max(0, top - radius), min(np.int64(grey.shape[0]), top + n + radius)):
@@ -116,9 +114,7 @@ def count_ring_of_simple(
 
 
 @njit(error_model="numpy", nogil=True)
-def count_ring(
-    runs: np.ndarray, reach: np.ndarray, grey: np.ndarray, canvas: np.ndarray, counts: np.ndarray, starts: np.ndarray, stops: np.ndarray
-) -> None:
+def count_ring(runs: np.ndarray, reach: np.ndarray, grey: np.ndarray, canvas: np.ndarray, counts: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
     """Ring of any object: the runs of its dilation by a disc, row by row, without the painted pixels of ``canvas``.
 
     ``starts`` and ``stops`` (image width + 1) are scratch: the disjoint stretches of one row of the dilation.

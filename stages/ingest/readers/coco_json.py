@@ -108,9 +108,7 @@ def _annotations(content: Any, path: str) -> list[tuple[str, list[Annotation]]]:
     images = {_field(row, "id", f"images[{n}]", path): str(_field(row, "file_name", f"images[{n}]", path)) for n, row in enumerate(tables[0])}
     if len(images) < len(tables[0]):
         raise Fault("bad_annotations", path, "two entries of `images` have one id: the annotations cannot be told apart; mend the ids")
-    categories = {
-        _field(row, "id", f"categories[{n}]", path): str(_field(row, "name", f"categories[{n}]", path)) for n, row in enumerate(tables[2])
-    }
+    categories = {_field(row, "id", f"categories[{n}]", path): str(_field(row, "name", f"categories[{n}]", path)) for n, row in enumerate(tables[2])}
     found: dict[Any, list[Annotation]] = {image: [] for image in images}
     for number, row in enumerate(tables[1]):
         name = f"annotations[{number}] (id {row.get('id')})"

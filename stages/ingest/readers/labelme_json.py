@@ -124,9 +124,7 @@ def _drawings(content: dict[str, Any], path: str, centre: float, source: Source)
             raise Fault("bad_annotations", path, f"shapes[{number}] has no label: mend the file")
         group = shape.get("group_id")
         groups.setdefault((shape["label"], ("alone", number) if group is None else group), []).append((number, shape))
-    return [
-        Drawing(label, path, partial(_draw_group, parts, path, centre, source.limits.max_pixels)) for (label, _), parts in groups.items()
-    ]
+    return [Drawing(label, path, partial(_draw_group, parts, path, centre, source.limits.max_pixels)) for (label, _), parts in groups.items()]
 
 
 def _draw_group(parts: list[tuple[int, dict[str, Any]]], path: str, centre: float, max_pixels: int, size: tuple[int, int]) -> Patch:

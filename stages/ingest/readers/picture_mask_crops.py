@@ -69,9 +69,7 @@ def _found(card: Card, root: Path, files: list[str], images: dict[str, dict[str,
     names = {PurePosixPath(path).name for path in images}
     for name in sorted(set(masks) - names):
         for mask in masks[name]:
-            fault = Fault(
-                "mask_without_image", mask.path, f"its row names the image {name!r}, which is not there: fetch it or drop the row"
-            )
+            fault = Fault("mask_without_image", mask.path, f"its row names the image {name!r}, which is not there: fetch it or drop the row")
             errors.append(fault.as_error(item_id(card, {"case": PurePosixPath(name).stem or "unknown"})))
     named = {mask.path for group in masks.values() for mask in group}
     others = [compile_pattern(text, f"{card.name}:files:other") for text in card.files.other]
@@ -83,14 +81,10 @@ def mask_of_row(row: dict[str, str], spec: CropTable, line: int) -> MaskFile:
     """The mask that a table row describes; what is wrong with the row stays with it as a fault."""
     path, source = row[spec.mask].strip(), row[spec.label].strip()
     if not path:
-        cause = (
-            f"line {line} ({source}) names no mask file: nothing was drawn, or it is lost; the label counts as not annotated in this image"
-        )
+        cause = f"line {line} ({source}) names no mask file: nothing was drawn, or it is lost; the label counts as not annotated in this image"
         return MaskFile(spec.table, source, fault=Fault("mask_not_given", spec.table, cause))
     if not inside_root(path):
-        return MaskFile(
-            spec.table, source, fault=Fault("unsafe_path", spec.table, f"line {line}: {path!r} leaves the dataset's root and is refused")
-        )
+        return MaskFile(spec.table, source, fault=Fault("unsafe_path", spec.table, f"line {line}: {path!r} leaves the dataset's root and is refused"))
     try:
         top, left, width, height = (int(row[name]) for name in (spec.top, spec.left, spec.width, spec.height))
         image_width, image_height = (int(side) for side in row[spec.resolution].lower().split("x"))

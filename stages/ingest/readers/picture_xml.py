@@ -81,11 +81,7 @@ def _drawings(element: Element, path: str, centre: float) -> list[Drawing]:
         source = _name(annotation)
         regions = [(f"Annotation {number}, region {n}", region) for n, region in enumerate(annotation.iter("Region"))]
         holes = [_ring(region, path, name) for name, region in regions if region.get("NegativeROA") == "1"]
-        drawings += [
-            Drawing(source, path, partial(_draw, region, holes, path, centre, name))
-            for name, region in regions
-            if region.get("NegativeROA") != "1"
-        ]
+        drawings += [Drawing(source, path, partial(_draw, region, holes, path, centre, name)) for name, region in regions if region.get("NegativeROA") != "1"]
     return drawings
 
 

@@ -19,9 +19,7 @@ from stages.ingest.readers.base import Picture, Reading, Source
 _NOTHING_LOST = frozenset({"empty_mask", "mask_not_given"})
 
 
-def pictured(
-    case: Case, card: Card, shown: Shown, objects: list[ObjectMask], flags: list[str], incomplete: list[str] | None = None
-) -> Picture:
+def pictured(case: Case, card: Card, shown: Shown, objects: list[ObjectMask], flags: list[str], incomplete: list[str] | None = None) -> Picture:
     """The one picture of a case; orientation, plane and pixel size as card and tables state them."""
     own = [*shown.flags, *flags, *overlap_flags(objects, shown.pixels.shape[:2])]  # type: ignore[arg-type]
     return Picture(
@@ -124,9 +122,7 @@ def read_drawings(case: Case, source: Source, shown: Shown, drawings: Iterable[D
             continue
         drawn = True
         flags += patch.flags
-        objects += [
-            ObjectMask(label, drawing.source, card.labels[label].semantic, patch.mask, drawing.crowd, patch.corner) for label in labels
-        ]
+        objects += [ObjectMask(label, drawing.source, card.labels[label].semantic, patch.mask, drawing.crowd, patch.corner) for label in labels]
     kept = unite_semantic([item for item in objects if item.label not in withdrawn])
     if drawn and not kept:
         raise no_object(case, faults)

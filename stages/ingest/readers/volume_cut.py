@@ -18,9 +18,7 @@ OBLIQUE_FROM_DEG = 5.0
 SIDES_UP_TO_DEG = 30.0
 
 
-def cut(
-    image: Volume, annotation: Annotation, source: Source, path: str, view: str | None, incomplete: Sequence[str] = (), flags: Sequence[str] = ()
-) -> list[Picture]:
+def cut(image: Volume, annotation: Annotation, source: Source, path: str, view: str | None, incomplete: Sequence[str] = (), flags: Sequence[str] = ()) -> list[Picture]:
     """The slices of an LPS volume that become samples.
 
     Where the card says that the header's axes are not the patient's, the plane is known by its number alone: it names no

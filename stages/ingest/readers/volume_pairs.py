@@ -186,7 +186,5 @@ def _plain_picture(stored: Volume, case: Case, source: Source) -> Reading:
             raise Fault("mask_size", path, cause)
         objects = CodeVolume(labels.array, "axial", card, path).objects(0)
     grey = grey_rule(stored.array, card, case.image)
-    picture = Picture(
-        case.view, grey.of(stored.array[0]), stored.spacing_mm[1:], card.image_left_is, card.plane, None, grey.transform, objects
-    )
+    picture = Picture(case.view, grey.of(stored.array[0]), stored.spacing_mm[1:], card.image_left_is, card.plane, None, grey.transform, objects)
     return Reading([picture], [])

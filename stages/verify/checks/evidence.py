@@ -19,10 +19,7 @@ def check_evidence(query: Query, context: Context) -> Verdict:
     margins = {anchor.anchor_id: found[anchor.anchor_id].score - context.params.min_visibility for anchor in targets}
     faintest = min(margins, key=lambda anchor_id: (margins[anchor_id], anchor_id))
     seen, margin = found[faintest], margins[faintest]
-    measured = (
-        f"{faintest}: visibility {seen.score:.2f} (least {seen.score - margin:.2f}), "
-        f"ring difference {seen.ring_difference:.2f}, edge z {seen.edge_z:.1f}"
-    )
+    measured = f"{faintest}: visibility {seen.score:.2f} (least {seen.score - margin:.2f}), ring difference {seen.ring_difference:.2f}, edge z {seen.edge_z:.1f}"
     if margin < 0:
         return rejected(query, CHECK, "not_visible", measured, margin)
     contradiction = _appearance_fault(query, found, context)

@@ -175,9 +175,7 @@ def test_a_count_that_differs_from_the_labels_is_an_error(tmp_path: Path) -> Non
         samples_of(tmp_path, card())
 
 
-@pytest.mark.parametrize(
-    ("image", "kind"), [("imagesTr/gone.nii.gz", "missing_file"), ("../liver_0.nii.gz", "unsafe_path"), ("/etc/hostname", "unsafe_path")]
-)
+@pytest.mark.parametrize(("image", "kind"), [("imagesTr/gone.nii.gz", "missing_file"), ("../liver_0.nii.gz", "unsafe_path"), ("/etc/hostname", "unsafe_path")])
 def test_a_listed_file_that_is_missing_or_elsewhere_costs_its_case(tmp_path: Path, image: str, kind: str) -> None:
     entries = [{"image": image, "label": "labelsTr/liver_0.nii.gz"}, V1["training"][1]]
     write_v1(tmp_path / "root", V1 | {"training": entries})

@@ -268,9 +268,7 @@ def test_a_file_of_one_slice_is_a_plain_picture_with_its_spacing(tmp_path: Path,
     ("world", "plane", "left"),
     [((0, 1, 2), "axial", "patient_right"), ((0, 2, 1), "coronal", "patient_right"), ((1, 2, 0), "sagittal", None)],
 )
-def test_without_a_plane_volumes_are_cut_across_their_coarsest_axis(
-    tmp_path: Path, world: tuple[int, int, int], plane: str, left: str | None
-) -> None:
+def test_without_a_plane_volumes_are_cut_across_their_coarsest_axis(tmp_path: Path, world: tuple[int, int, int], plane: str, left: str | None) -> None:
     """The coarse axis k (4 mm) runs to the head, to the front, or to the side; rows are 2 mm and columns 1 mm apart."""
     affine = np.diag([0.0, 0, 0, 1])
     for stored, axis in enumerate(world):
@@ -289,9 +287,7 @@ def test_volumes_without_a_clearly_coarse_axis_are_cut_axially(tmp_path: Path) -
     assert {s.plane for s in samples_of(tmp_path, card("{case:p}.nii.gz", "{case}_seg.nii.gz", plane=None))} == {"axial"}
 
 
-@pytest.mark.parametrize(
-    ("degrees", "left", "flagged"), [(3, "patient_right", False), (10, "patient_right", True), (29, "patient_right", True), (32, None, True)]
-)
+@pytest.mark.parametrize(("degrees", "left", "flagged"), [(3, "patient_right", False), (10, "patient_right", True), (29, "patient_right", True), (32, None, True)])
 def test_sides_hold_up_to_30_degrees_and_obliqueness_is_flagged_from_5(tmp_path: Path, degrees: float, left: str | None, flagged: bool) -> None:
     for name, array in (("p", body()[0]), ("p_seg", body()[1])):
         write_nifti(tmp_path / f"root/{name}.nii.gz", array, turned(degrees))
@@ -364,9 +360,7 @@ def test_a_header_in_millimetres_is_a_fault_where_the_card_says_metres(tmp_path:
 
 
 @pytest.mark.parametrize(("stated", "flagged"), [(None, True), ("patient_left", False)])
-def test_where_the_header_tells_the_axes_of_the_probe_sides_are_the_cards_and_no_plane_is_named(
-    tmp_path: Path, stated: str | None, flagged: bool
-) -> None:
+def test_where_the_header_tells_the_axes_of_the_probe_sides_are_the_cards_and_no_plane_is_named(tmp_path: Path, stated: str | None, flagged: bool) -> None:
     write_nifti(tmp_path / "root/p.nii.gz", body()[0], turned(12))
     write_nifti(tmp_path / "root/p_seg.nii.gz", body()[1], turned(12))
     samples = samples_of(tmp_path, card("{case:p}.nii.gz", "{case}_seg.nii.gz", header_sides=False, image_left_is=stated))
