@@ -67,8 +67,9 @@ def test_an_object_counts_once_however_often_its_contour_is_drawn_anew() -> None
 
 def test_what_all_classes_of_a_set_have_in_common_counts_for_each_of_them() -> None:
     alone = fit_norms(_trials("polyp"), set(PATIENTS), 7)
-    inverted = [dataclasses.replace(trial, traits=-trial.traits) for trial in _trials("nerve")]
-    beside = fit_norms([*_trials("polyp"), *inverted], set(PATIENTS), 7)
+    exchanged = {THERE: ELSEWHERE, ELSEWHERE: THERE, REMOVED: REMOVED}
+    contrary = [dataclasses.replace(trial, kind=exchanged[trial.kind]) for trial in _trials("nerve")]
+    beside = fit_norms([*_trials("polyp"), *contrary], set(PATIENTS), 7)
     scores = [norms.judged(_seen(THERE, 3), "polyp", "p3").score for norms in (alone, beside)]
     assert scores[0] > scores[1] > 0.15
 
