@@ -17,7 +17,7 @@ from stages.core.stage import seed_for
 from stages.verify import elsewhere
 from stages.verify.context import Context
 from stages.verify.extent import diameter_px, scaled
-from stages.verify.norms import ELSEWHERE, REMOVED, THERE, Norms, Trial, fit_norms
+from stages.verify.norms import ELSEWHERE, LEAST_OBJECTS, REMOVED, THERE, Norms, Trial, deal, fit_norms
 from stages.verify.picture import Picture
 from stages.verify.visibility import DIAMETER_PX, Visibility, visibility
 
@@ -30,9 +30,11 @@ _ANNOTATORS = 2
 
 
 def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> Norms:
-    """Norms of one dataset from a seeded choice of its objects."""
-    measure = partial(trials_of, params=params, seed=seed)
-    found = ordered_map(measure, _jobs(pairs, seed), workers, "what classes look like")
+    """Norms of one dataset from a seeded choice of its objects; none, and no work, where nobody could be judged by others."""
+    jobs = _jobs(pairs, seed)
+    if len({sample.patient_id for sample, _, _ in jobs}) < 2 or sum(len(chosen) for _, _, chosen in jobs) < LEAST_OBJECTS:
+        return Norms(deal({sample.patient_id for sample, _ in pairs}, seed), {})
+    found = ordered_map(partial(trials_of, params=params, seed=seed), jobs, workers, "what classes look like")
     return fit_norms((trial for trials in found for trial in trials), {sample.patient_id for sample, _ in pairs}, seed)
 
 

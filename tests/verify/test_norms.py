@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.verify import trials
 from stages.verify.norms import ELSEWHERE, FOLDS, N_TRAITS, REMOVED, THERE, Trial, deal, fit_norms
-from stages.verify.trials import trials_of
+from stages.verify.trials import norms_of, trials_of
 from stages.verify.visibility import Visibility
 from tests.verify.scenes import PARAMS, anchors, sample
 
@@ -36,9 +38,9 @@ def test_an_object_is_visible_and_its_absence_is_not() -> None:
 
 
 def test_nobodys_own_objects_are_evidence_for_them() -> None:
-    trials = _trials()
-    forged = [dataclasses.replace(t, traits=t.traits + 9) if t.patient_id == "p3" and t.kind != THERE else t for t in trials]
-    honest, other = (fit_norms(found, set(PATIENTS), 7) for found in (trials, forged))
+    true = _trials()
+    forged = [dataclasses.replace(t, traits=t.traits + 9) if t.patient_id == "p3" and t.kind != THERE else t for t in true]
+    honest, other = (fit_norms(found, set(PATIENTS), 7) for found in (true, forged))
     assert honest.judged(_seen(THERE, 1), "polyp", "p3").score == other.judged(_seen(THERE, 1), "polyp", "p3").score
     stranger = next(patient for patient in PATIENTS if honest.folds[patient] != honest.folds["p3"])
     assert honest.judged(_seen(THERE, 1), "polyp", stranger).score != other.judged(_seen(THERE, 1), "polyp", stranger).score
@@ -51,8 +53,8 @@ def test_what_is_handed_to_a_worker_judges_its_patient_alike() -> None:
 
 
 def test_a_rare_class_is_judged_by_its_kind_and_its_set_and_a_rare_set_by_contrast_alone() -> None:
-    trials = [*_trials("nasogastric tube", PATIENTS[:5]), *_trials("endotracheal tube", PATIENTS[5:])]
-    norms = fit_norms(trials, set(PATIENTS), 7)
+    tubes = [*_trials("nasogastric tube", PATIENTS[:5]), *_trials("endotracheal tube", PATIENTS[5:])]
+    norms = fit_norms(tubes, set(PATIENTS), 7)
     assert norms.judged(_seen(ELSEWHERE, 0), "nasogastric tube", "p1").score < 0.15
     assert norms.judged(_seen(ELSEWHERE, 0), "polyp", "p1").score < 0.15
     few = fit_norms(_trials("polyp", PATIENTS[:5]), set(PATIENTS), 7)
@@ -81,6 +83,14 @@ def test_folds_are_of_even_size_and_do_not_depend_on_the_order(patients: set[str
     sizes = np.bincount(list(folds.values()), minlength=FOLDS)
     assert sizes.max() - sizes.min() <= 1
     assert folds == deal(set(sorted(patients, reverse=True)), seed)
+
+
+def test_a_set_in_which_nobody_can_be_judged_by_others_costs_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "trials_of", None)
+    assert norms_of([(sample(), anchors())], PARAMS, 7, 1).models == {}
+    other = dataclasses.replace(sample(), sample_id="other", patient_id="r")
+    few = norms_of([(sample(), anchors()[:3]), (other, anchors()[:3])], PARAMS, 7, 1)
+    assert (few.models, sorted(few.folds.values())) == ({}, [0, 1])
 
 
 def test_trials_of_an_image_are_the_objects_and_what_they_are_not() -> None:
