@@ -55,8 +55,9 @@ def card_of(params: PretrainParams, scores: dict[str, float], minutes: float) ->
 
 
 LIMITS = (
-    "Knows the classes of its pictures by name and compares generic things; has never met a clinical referring expression. "
-    "Weak at things below 5% of the side and where the sixth of a crowd is asked for. A research base, for no clinical use."
+    "Knows the classes of its pictures by name; has met no clinical referring expression. Compares things by place better than "
+    "by size; weak at forms, at second and third in size, at a crowd named as a whole, and at things below 5% of the side. "
+    "Pictures of other kinds than its own are strange to it. A base for experiments, for no clinical use."
 )
 
 
