@@ -15,9 +15,10 @@ from stages.core.parallel import ordered_map
 from stages.core.params import ParamError, Params, SplitParams, UnseenParams, require
 from stages.core.records import Anchor, CorpusImage, Example, Query, Sample
 from stages.core.shards import iter_table, read_table, write_table
+from stages.core.splits import SPLITS
 from stages.core.stage import StageError, run_stage, worker_count
 from stages.split.corpus import Picture, example_of
-from stages.split.patients import SPLITS, STRICTEST_FIRST, Patient, assign, linked_groups
+from stages.split.patients import STRICTEST_FIRST, Patient, assign, linked_groups
 from stages.split.texts import shared_texts
 
 log = logging.getLogger("medground")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from stages.core.records import Example, Query
+from stages.core.splits import in_reading_order
 from stages.core.stage import StageError
 
 # Mean target box area as a share of the image: below the first small, above the second large.
@@ -85,11 +86,6 @@ def other_side(label: str) -> str:
     """The label with its first word exchanged, left for right; itself when that is neither."""
     side, _, rest = label.partition(" ")
     return f"{_OPPOSITE[side]} {rest}" if side in _OPPOSITE and rest else label
-
-
-def in_reading_order(boxes: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Boxes from top to bottom, those of equal top from left to right."""
-    return sorted((list(box) for box in boxes), key=lambda box: (box[1], box[0], box[3], box[2]))
 
 
 def size_bin(boxes: Sequence[Sequence[float]], width: int, height: int) -> str:

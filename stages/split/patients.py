@@ -9,7 +9,6 @@ from stages.core.stage import seed_for
 
 # A patient is (dataset, patient_id): the same number in two sources is not the same person.
 Patient = tuple[str, str]
-SPLITS = ("train", "val", "test")
 STRICTEST_FIRST = ("test", "val", "train")
 LEAST_GROUPS_TO_HOLD_OUT = 3
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.split.corpus import claim_kinds, in_reading_order, size_bin
+from stages.core.splits import in_reading_order
+from stages.split.corpus import claim_kinds, size_bin
 
 
 @pytest.mark.parametrize(("side", "expected"), [(9.9, "small"), (10.0, "medium"), (28.0, "medium"), (28.3, "large"), (100.0, "large")])

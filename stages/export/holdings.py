@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from stages.core.params import DatasetParams
 from stages.core.records import Anchor, CorpusImage, Example, Query, Rle, Sample
 from stages.core.shards import iter_table, read_table
+from stages.core.splits import in_reading_order
 from stages.core.stage import StageError
-from stages.split.corpus import in_reading_order
-from stages.split.exporters.sources import Source, read_source, redistributable
+from stages.export.sources import Source, read_source, redistributable
 
 _SAMPLE_COLUMNS = [
     "sample_id", "dataset", "patient_id", "modality", "body_part", "plane", "width", "height", "spacing_mm", "image_left_is",

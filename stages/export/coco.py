@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.records import Example
-from stages.split.exporters.holdings import Holdings, Object, Picture
-from stages.split.exporters.layout import Column, Layout, write_json, xywh
-from stages.split.exporters.pictures import write_pictures
+from stages.export.holdings import Holdings, Object, Picture
+from stages.export.layout import Column, Layout, write_json, xywh
+from stages.export.pictures import write_pictures
 
 USAGE = (
     "from pycocotools.coco import COCO",

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.records import Example
-from stages.split.exporters.coco import Numbers, annotation, categories, image, licences
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Column, Layout, write_json
-from stages.split.exporters.pictures import write_pictures
+from stages.export.coco import Numbers, annotation, categories, image, licences
+from stages.export.holdings import Holdings
+from stages.export.layout import Column, Layout, write_json
+from stages.export.pictures import write_pictures
 
 SPLIT_BY = "medground"
 IMAGES = Path("images/mscoco/images/train2014")

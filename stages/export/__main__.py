@@ -1,4 +1,4 @@
-"""The corpus for use elsewhere, with its data sheet and Croissant metadata: ``python -m stages.split.export``."""
+"""The corpus for use elsewhere, with its data sheet and Croissant metadata: ``python -m stages.export``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.params import ParamError, load_params
+from stages.core.splits import SPLITS
 from stages.core.stage import StageError
-from stages.split.exporters import FORMATS, export
-from stages.split.exporters.croissant import croissant
-from stages.split.exporters.datasheet import datasheet, hub_card, limits
-from stages.split.exporters.holdings import PIXELS, Holdings, load_holdings
-from stages.split.exporters.layout import Layout, write_json
-from stages.split.exporters.pictures import write_withheld
-from stages.split.patients import SPLITS
+from stages.export import FORMATS, export
+from stages.export.croissant import croissant
+from stages.export.datasheet import datasheet, hub_card, limits
+from stages.export.holdings import PIXELS, Holdings, load_holdings
+from stages.export.layout import Layout, write_json
+from stages.export.pictures import write_withheld
 from stages.vlm.loading import LoadError
 
 log = logging.getLogger("medground")
@@ -29,7 +29,7 @@ RECEIPT = "export.json"
 
 def main() -> None:
     """Read the command line, export, say what was written."""
-    parser = argparse.ArgumentParser(prog="python -m stages.split.export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stages.export", description=__doc__)
     parser.add_argument("--format", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument("--out", required=True, type=Path, help="folder to write; emptied first when an earlier export lies in it")
     parser.add_argument("--split", default=",".join(SPLITS), help="splits, with commas between them (default: %(default)s)")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.split.exporters.holdings import Holdings, Picture
-from stages.split.exporters.layout import write_json
+from stages.export.holdings import Holdings, Picture
+from stages.export.layout import write_json
 
 
 def write_pictures(holdings: Holdings, folder_of: Callable[[Picture], Path], change: Callable[[bytes], bytes] | None = None) -> None:

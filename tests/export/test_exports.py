@@ -16,15 +16,15 @@ from pycocotools.coco import COCO
 
 from stages.core.records import Example
 from stages.core.shards import read_table, write_table
+from stages.core.splits import SPLITS
 from stages.core.stage import StageError
-from stages.split.export import main, wanted_splits, write_export
-from stages.split.exporters import FORMATS
-from stages.split.exporters.chat import counts_seen_pixels
-from stages.split.exporters.holdings import load_holdings
-from stages.split.exporters.sources import redistributable
-from stages.split.patients import SPLITS
+from stages.export import FORMATS
+from stages.export.__main__ import main, wanted_splits, write_export
+from stages.export.chat import counts_seen_pixels
+from stages.export.holdings import load_holdings
+from stages.export.sources import redistributable
 from stages.vlm.families import FAMILIES
-from tests.split.exporters.corpora import CARD, DATASETS, MASKS, write_corpus
+from tests.export.corpora import CARD, DATASETS, MASKS, write_corpus
 
 PLAIN_FORMATS = [name for name in FORMATS if name != "chat-qwen2_5_vl"]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages.core.stage import StageError
-from stages.split.exporters.chat import export_chat
-from stages.split.exporters.coco import export_coco
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Layout
-from stages.split.exporters.parquet import export_parquet
-from stages.split.exporters.refcoco import export_refcoco
+from stages.export.chat import export_chat
+from stages.export.coco import export_coco
+from stages.export.holdings import Holdings
+from stages.export.layout import Layout
+from stages.export.parquet import export_parquet
+from stages.export.refcoco import export_refcoco
 from stages.vlm.families import FAMILIES
 
 CHAT = "chat-"

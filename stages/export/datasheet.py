@@ -13,11 +13,11 @@ import yaml
 
 from stages.core.records import Example
 from stages.core.shards import shard_paths
-from stages.split.exporters.croissant import NAME
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Layout
-from stages.split.exporters.parquet import SPLIT_NAMES
-from stages.split.exporters.sources import redistributable
+from stages.export.croissant import NAME
+from stages.export.holdings import Holdings
+from stages.export.layout import Layout
+from stages.export.parquet import SPLIT_NAMES
+from stages.export.sources import redistributable
 
 TEMPLATE = Path(__file__).with_name("datasheet.md.j2")
 ASPECTS = ("modality", "dataset", "kind", "size_bin", "label")

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from stages.core.records import Example, schema_of, to_row
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Column, Layout
+from stages.export.holdings import Holdings
+from stages.export.layout import Column, Layout
 
 # What datasets calls the splits.
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}

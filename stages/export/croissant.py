@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Layout
+from stages.export.holdings import Holdings
+from stages.export.layout import Layout
 
 NAME = "MedGround corpus"
 # The context of the specification, which mlcroissant compares with.

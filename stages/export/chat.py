@@ -14,9 +14,9 @@ from typing import Any
 
 from stages.core.records import Example
 from stages.core.stage import StageError
-from stages.split.exporters.holdings import Holdings
-from stages.split.exporters.layout import Column, Layout, write_lines
-from stages.split.exporters.pictures import write_pictures
+from stages.export.holdings import Holdings
+from stages.export.layout import Column, Layout, write_lines
+from stages.export.pictures import write_pictures
 from stages.vlm.card import Base, load_base
 from stages.vlm.codecs.qwen2_5 import SeenPixels
 from stages.vlm.families import Family, find_family
