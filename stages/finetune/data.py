@@ -11,10 +11,14 @@ from stages.core.params import FinetuneParams
 from stages.finetune.arms import Row, spoken
 from stages.finetune.augment import move, recolour
 from stages.finetune.dense import dense_targets, known_objects
-from stages.finetune.drawing import Drawing
+from stages.finetune.drawing import Drawing, LikeSized
 from stages.finetune.pictures import PixelTable, open_picture
 from stages.vlm.families import Family, Item, PromptTokens, training_batch
 from stages.vlm.packing import pack_rows
+
+# Families whose ``pixel_values`` are the pictures, or their patches, one after another, and whose model gives what it saw
+# of them as ``get_image_features(..).pooler_output``, one entry a picture (see ``steps.due_logits``).
+ONE_AFTER_ANOTHER = ("qwen2_vl", "qwen2_5_vl", "paligemma")
 
 
 class PackedRows:
@@ -51,11 +55,11 @@ def collate_packed(tokens: PromptTokens, rows: Sequence[dict[str, Any]]) -> dict
 
 
 class Questions:
-    """Place ``i`` of the run: an image with several of its examples, each a question with a picture of its own."""
+    """Place ``i`` of the run: an image with several of its examples, each a question of its own; see ``LikeSized`` for the order."""
 
     def __init__(self, rows: Sequence[Row], pictures: dict[str, bytes], params: FinetuneParams, seed: int, length: int):
-        self._rows, self._pictures, self._params = rows, pictures, params
-        self._drawing, self._length = Drawing(rows, params, seed), length
+        self._rows, self._pictures, self._params, self._length = rows, pictures, params, length
+        self._drawing = LikeSized(Drawing(rows, params, seed), rows, params.images_per_step, length, seed)
 
     def __len__(self) -> int:
         return self._length
@@ -78,5 +82,23 @@ def _as_picture(values: np.ndarray) -> Any:
 
 
 def collate_questions(family: Family, processor: Any, rows: Sequence[Sequence[Item]]) -> dict[str, Any]:
-    """Tensors of a batch of ``Questions`` items, in the family's own form."""
-    return training_batch(family, processor, [item for row in rows for item in row])
+    """Tensors of a batch of ``Questions`` items, in the family's own form; a picture that several ask about is there once."""
+    items = [item for row in rows for item in row]
+    return seen_once(family, training_batch(family, processor, items), items)
+
+
+def seen_once(family: Family, batch: dict[str, Any], items: Sequence[Item]) -> dict[str, Any]:
+    """The batch with the pixels of each different picture once, and with ``picture_of`` (rows,): which of them a row asks about.
+
+    As it is where every row has a picture of its own, or where the family's pixels do not lie picture after picture.
+    """
+    import torch
+
+    numbers: dict[int, int] = {}
+    picture_of = [numbers.setdefault(id(item.picture), len(numbers)) for item in items]
+    if family.name not in ONE_AFTER_ANOTHER or len(numbers) == len(items):
+        return batch
+    firsts = [picture_of.index(number) for number in range(len(numbers))]
+    pixels, grid = batch["pixel_values"], batch.get("image_grid_thw")
+    parts = pixels.split(1 if grid is None else grid.prod(dim=1).tolist())
+    return {**batch, "pixel_values": torch.cat([parts[row] for row in firsts]), "picture_of": torch.tensor(picture_of)}

@@ -56,10 +56,19 @@ def adapted(base: Base, family: Family, params: FinetuneParams, seed: int) -> An
         LoadError: see ``vlm.bases.base_model``.
     """
     import torch
-    from peft import get_peft_model
 
     torch.manual_seed(seed % 2**31)
-    model = base_model(base, "bfloat16" if params.precision == "bf16_base" else "float32")
+    return with_adapter(base_model(base, "bfloat16" if params.precision == "bf16_base" else "float32"), family, params)
+
+
+def with_adapter(model: Any, family: Family, params: FinetuneParams) -> Any:
+    """A model with fresh adapter weights from torch's generator, as ``adapted`` gives it.
+
+    Raises:
+        StageError: see ``lora_config``.
+    """
+    from peft import get_peft_model
+
     attention = (LEAN if family.packed else "sdpa") if params.attention == AUTO else params.attention
     if attention == LEAN:
         use_lean_attention(model)

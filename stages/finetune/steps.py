@@ -74,9 +74,10 @@ def _questions(loss_of: AnswerLoss, family: Family, model: Any, batch: dict[str,
 def due_logits(model: Any, family: Family, batch: dict[str, Any]) -> tuple[Any, Any]:
     """Logits (answers, vocabulary) where an answer token is due, and those tokens (answers,).
 
-    The vocabulary is large and answers are short: only their positions reach the output layer.
+    The vocabulary is large and answers are short: only their positions reach the output layer. A picture that several
+    rows share (``picture_of``, see ``data.seen_once``) goes through the vision part once.
     """
-    inputs = {key: value for key, value in batch.items() if key != "labels"}
+    inputs = {key: value for key, value in batch.items() if key not in ("labels", "picture_of")}
     core = model.get_base_model() if hasattr(model, "peft_config") else model
     labels = batch["labels"]
     due = labels != IGNORE
@@ -87,7 +88,7 @@ def due_logits(model: Any, family: Family, batch: dict[str, Any]) -> tuple[Any, 
     else:
         # The token at one place is due at the place before it.
         positions = due.roll(-1, dims=1)
-    with _only(core.get_output_embeddings(), positions):
+    with _only(core.get_output_embeddings(), positions), _shared(core.model, batch.get("picture_of")):
         return core(**inputs, use_cache=False).logits, targets
 
 
@@ -107,3 +108,30 @@ def _only(layer: Any, positions: Any) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def _shared(inner: Any, picture_of: Any | None) -> Iterator[None]:
+    """Let every row have what was seen of its picture, where ``pixel_values`` hold each picture once."""
+    import torch
+
+    if picture_of is None:
+        yield
+        return
+    numbers = picture_of.tolist()
+    firsts = [numbers.index(number) for number in range(max(numbers) + 1)]
+    encode = inner.get_image_features
+
+    def once(pixel_values: Any, image_grid_thw: Any = None, **named: Any) -> Any:
+        if image_grid_thw is not None:
+            named["image_grid_thw"] = image_grid_thw[firsts]
+        seen = encode(pixel_values, **named)
+        features = seen.pooler_output
+        seen.pooler_output = features[picture_of] if torch.is_tensor(features) else [features[number] for number in numbers]
+        return seen
+
+    inner.get_image_features = once
+    try:
+        yield
+    finally:
+        del inner.get_image_features
