@@ -132,24 +132,26 @@ def train_ours(setting: Setting) -> tuple[float, float | None]:
         return _timed(setting, make_trainer("bench", model, course, params, setting.steps, 0, Path(folder), None))
 
 
-def prompt_completions(family: Family, processor: Any, corpus: Corpus, rows: dict[str, list[int]]) -> dict[str, list[Any]]:
-    """Examples as TRL takes them: pictures, prompt and completion; ``item`` is for our own collation."""
+def for_trl(family: Family, processor: Any, corpus: Corpus, own: bool, rows: dict[str, list[int]]) -> dict[str, list[Any]]:
+    """Examples as the collation takes them: TRL's ``own`` pictures, prompts and completions; ours items, so that neither does work twice."""
     examples = [corpus.examples[row] for row in rows["row"]]
     items = [Item(asked.text, opened(corpus, asked), asked.boxes_xyxy_px, asked.label) for asked in examples]
+    columns: dict[str, list[Any]] = {"images": [[item.picture] for item in items]}
+    if not own:
+        return {**columns, "item": items}
     return {
-        "images": [[item.picture] for item in items],
+        **columns,
         "prompt": [prompt_text(family, processor, item.expression) for item in items],
         "completion": [answer_text(family, processor, item) + family.end_token for item in items],
-        "item": items,
     }
 
 
-def trl_dataset(family: Family, processor: Any, corpus: Corpus) -> Any:
+def trl_dataset(family: Family, processor: Any, corpus: Corpus, own: bool) -> Any:
     """The corpus as a ``datasets.Dataset``, whose pictures are decoded when they are asked for, as ours are."""
     from datasets import Dataset
 
     rows = Dataset.from_dict({"row": list(range(len(corpus.examples)))})
-    return rows.with_transform(functools.partial(prompt_completions, family, processor, corpus))
+    return rows.with_transform(functools.partial(for_trl, family, processor, corpus, own))
 
 
 def opened(corpus: Corpus, asked: Example) -> Any:
@@ -167,7 +169,7 @@ def trl_collation(family: str, processor: Any, corpus: Corpus) -> str:
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
     try:
-        DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)([trl_dataset(FAMILIES[family], processor, corpus)[0]])
+        DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)([trl_dataset(FAMILIES[family], processor, corpus, own=True)[0]])
     except ValueError:
         return SHARED
     return OWN
@@ -181,7 +183,7 @@ def train_trl(setting: Setting) -> tuple[float, float | None]:
     release()
     family, params = FAMILIES[setting.family], setting.params
     model = random_model(setting.config, setting.device, setting.dtype)
-    ours = trl_collation(setting.family, setting.processor, setting.corpus) == SHARED
+    own = trl_collation(setting.family, setting.processor, setting.corpus) == OWN
     with tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             output_dir=folder, max_steps=setting.steps, per_device_train_batch_size=setting.pictures * setting.questions,
@@ -194,10 +196,10 @@ def train_trl(setting: Setting) -> tuple[float, float | None]:
         trainer = SFTTrainer(
             model=model,
             args=arguments,
-            train_dataset=trl_dataset(family, setting.processor, setting.corpus),
+            train_dataset=trl_dataset(family, setting.processor, setting.corpus, own),
             processing_class=setting.processor,
             peft_config=lora_config(params.lora, family, model),
-            data_collator=functools.partial(_our_collation, family, setting.processor) if ours else None,
+            data_collator=None if own else functools.partial(_our_collation, family, setting.processor),
         )
         trained = [weight for weight in trainer.model.parameters() if weight.requires_grad]
         if any(weight.dtype != torch.float32 for weight in trained):
