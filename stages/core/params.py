@@ -305,10 +305,13 @@ class EvaluateParams:
 
 @dataclass(frozen=True)
 class ReportParams:
-    """How many samples the galleries show."""
+    """How many samples the galleries show, how large, and whose answers."""
 
     samples_per_gallery: int
     thumbnail_px: int
+    max_mb: int
+    subject: str
+    reference: str
 
 
 @dataclass(frozen=True)
