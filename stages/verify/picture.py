@@ -51,3 +51,15 @@ def picture_of(pixels: np.ndarray) -> Picture:
     below = (np.cumsum(counts) - counts / 2) / grey.size
     chroma = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32) if coloured else None
     return Picture(grey.astype(np.float32), below, chroma)
+
+
+def decoded(png: bytes) -> np.ndarray:
+    """Pixels of a stored picture, uint8 (height, width) or (height, width, 3) in OpenCV's order of colours.
+
+    Raises:
+        ValueError: the bytes are no picture.
+    """
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_ANYCOLOR)
+    if pixels is None:
+        raise ValueError(f"{len(png)} bytes that should be a stored picture cannot be decoded")
+    return pixels

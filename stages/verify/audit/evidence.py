@@ -7,7 +7,7 @@ tell.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import cv2
@@ -17,6 +17,7 @@ from stages.core.geometry import encode_mask, iou, tight_box
 from stages.verify.audit.plant import Ground, Plant
 from stages.verify.elsewhere import anywhere, is_off, resized, shifted, widened
 from stages.verify.extent import diameter_px, window
+from stages.verify.picture import decoded
 
 _LENGTHS = (0.85, 1.5)
 _FACTORS = (0.5, 2.0)
@@ -47,7 +48,7 @@ def mask_elsewhere(ground: Ground) -> Iterator[Plant]:
         yield from _laid(ground, anywhere(mask, ground.rng, _off(ground)), "mask and box elsewhere")
 
 
-def _off(ground: Ground):
+def _off(ground: Ground) -> Callable[[np.ndarray], bool]:
     union, boxes = ground.context.kin_of(ground.targets[0])
     return partial(is_off, kin=union, kin_boxes=boxes)
 
@@ -65,7 +66,7 @@ def target_removed(ground: Ground) -> Iterator[Plant]:
     """The object's place filled from its surroundings (Telea, 2004) with their grain; mask and box stay."""
     if len(ground.targets) == 1:
         mask = ground.context.masks[ground.targets[0].anchor_id]
-        image = cv2.imdecode(np.frombuffer(ground.context.sample.image, np.uint8), cv2.IMREAD_ANYCOLOR)
+        image = decoded(ground.context.sample.image)
         hole = widened(mask)
         if hole.mean() <= _MOST_OF_PICTURE:
             without = removed(image, hole, diameter_px(mask), np.random.default_rng(ground.rng.getrandbits(32)))

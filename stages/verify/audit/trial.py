@@ -11,6 +11,7 @@ import numpy as np
 from stages.core.records import Query, Rle, Sample
 from stages.verify.audit.plant import Plant
 from stages.verify.cascade import ACCEPTED, Judged
+from stages.verify.picture import decoded
 
 CLEAN = "clean"
 TUNING, HELDOUT = "tuning", "heldout"
@@ -92,7 +93,7 @@ def trial_of(judged: Judged, fault: str, group: str, query: Query, sample: Sampl
 
 def patch_of(before: Sample, after: Sample) -> Patch | None:
     """Where the pictures of two samples (same size, same channels) differ, as a patch of the second; None where they do not."""
-    old, new = (cv2.imdecode(np.frombuffer(sample.image, np.uint8), cv2.IMREAD_ANYCOLOR) for sample in (before, after))
+    old, new = (decoded(sample.image) for sample in (before, after))
     where = old != new if old.ndim == 2 else (old != new).any(axis=2)
     if not where.any():
         return None
@@ -103,7 +104,7 @@ def patch_of(before: Sample, after: Sample) -> Patch | None:
 
 def patched(sample: Sample, patch: Patch) -> Sample:
     """The sample with the patch in its picture."""
-    image = cv2.imdecode(np.frombuffer(sample.image, np.uint8), cv2.IMREAD_ANYCOLOR)
-    part = cv2.imdecode(np.frombuffer(patch.png, np.uint8), cv2.IMREAD_ANYCOLOR)
+    image = decoded(sample.image)
+    part = decoded(patch.png)
     image[patch.y_px : patch.y_px + part.shape[0], patch.x_px : patch.x_px + part.shape[1]] = part
     return dataclasses.replace(sample, image=cv2.imencode(".png", image)[1].tobytes())
