@@ -87,15 +87,16 @@ def _moved(thing: Thing, matrix: np.ndarray, side: int) -> Thing | None:
     if (box[2] - box[0]) * (box[3] - box[1]) < 0.9 * np.prod(last - first):
         return None
     centre = matrix @ np.array([*thing.centre_xy_px, 1.0])
-    return dataclasses.replace(thing, box_xyxy_px=tuple(map(float, box)), centre_xy_px=(float(centre[0]), float(centre[1])), area_px=thing.area_px)
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return dataclasses.replace(thing, box_xyxy_px=(x0, y0, x1, y1), centre_xy_px=(float(centre[0]), float(centre[1])))
 
 
 def _warped(array: np.ndarray, matrix: np.ndarray, interpolation: int) -> np.ndarray:
     """``array`` (side, side[, 3]) under a pixel-edge matrix; OpenCV counts from pixel centres."""
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
-    border = {"borderMode": cv2.BORDER_REPLICATE} if array.ndim == 3 else {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (-1,)}
-    return cv2.warpAffine(array, centred, array.shape[1::-1], flags=interpolation, **border)
+    mode = cv2.BORDER_REPLICATE if array.ndim == 3 else cv2.BORDER_CONSTANT
+    return cv2.warpAffine(array, centred, array.shape[1::-1], flags=interpolation, borderMode=mode, borderValue=(-1.0,))
 
 
 def _relit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

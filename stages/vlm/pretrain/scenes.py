@@ -104,7 +104,7 @@ def make_scene(seed: tuple[int, ...], side_px: int, difficulty: Difficulty) -> S
         left += 4
     while left > 0:
         group = _draw_group(rng, grey, difficulty.calm)
-        count = int(min(left, rng.integers(2, 6))) if rng.random() < difficulty.repeat else 1
+        count = min(left, int(rng.integers(2, 6))) if rng.random() < difficulty.repeat else 1
         count = left if crowd else count
         scale = _group_scale(rng, count, 0.03 if difficulty.calm else 0.022)
         home = int(rng.integers(-1, len(canvas.things))) if rng.random() < 0.5 else -2

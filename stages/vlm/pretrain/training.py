@@ -84,7 +84,8 @@ def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
     """Muon (Jordan et al., 2024) for the matrices of the layers, AdamW for embeddings, norms, biases and heads."""
     import torch
 
-    matrices, others = [], list(head.parameters())
+    matrices: list[Any] = []
+    others: list[Any] = list(head.parameters())
     for name, weight in model.named_parameters():
         inner = weight.ndim == 2 and ("layers." in name or "modality_projection" in name)
         (matrices if inner else others).append(weight)
