@@ -36,6 +36,7 @@ def test_a_corpus_is_the_same_for_the_same_seed() -> None:
     assert make_corpus(2, 3, SIZES["tiny"], 7) == make_corpus(2, 3, SIZES["tiny"], 7) != make_corpus(2, 3, SIZES["tiny"], 8)
 
 
+@pytest.mark.benchmark
 def test_all_contenders_run_at_tiny_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDGROUND_CACHE", str(tmp_path))
     figures = measure("paligemma", "tiny", "cpu", FEW)
