@@ -58,6 +58,18 @@ def mirror(figures_by_file: dict[str, dict[str, Any]], params: Params, artifact:
     _guarded(lambda client, experiment: _mirror(client, experiment, figures_by_file, params, artifact))
 
 
+def run_ids(params: Params) -> dict[str, str]:
+    """Ids of the present run: git's and DVC's, and MLflow's parent run where tracking is on and works."""
+    ids = _tags()
+
+    def find(client: MlflowClient, experiment: str) -> None:
+        ids["mlflow.run_id"] = _parent(client, experiment, params)
+        ids["mlflow.experiment_id"] = experiment
+
+    _guarded(find)
+    return ids
+
+
 def _guarded(action: Any) -> None:
     """Run a tracking action; whatever MLflow raises becomes a warning."""
     if os.environ.get("MEDGROUND_TRACKING") == "off":

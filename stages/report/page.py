@@ -1,9 +1,10 @@
-"""The page itself: what the template is given, and its rendering."""
+"""The page itself: what the templates are given, and their rendering."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,124 +12,148 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.core.params import Params
-from stages.report import plots, statistics
-from stages.report.galleries import Gallery, prediction_galleries, query_galleries
-from stages.report.pictures import read_pictures
-from stages.report.tables import BASELINES, CONTENDERS, FATES, World
+from stages.report import dag, results, statistics
+from stages.report.answers import Rivals, answer_galleries, rivals
+from stages.report.cards import Gallery
+from stages.report.pictures import Picture, read_pictures
+from stages.report.plots import all_plots
+from stages.report.queries import query_galleries, trial_galleries
+from stages.report.tables import FATES, World
 
 TEMPLATES = Path(__file__).parent / "templates"
-MEASURES = {
-    "miou": "mean IoU",
-    "acc_at_50": "Acc@0.5",
-    "multi_object_miou": "mean IoU, several of the class",
-    "multi_object_acc_at_50": "Acc@0.5, several of the class",
-    "parse_failure_rate": "parse failures",
-}
-
-
-@dataclass(frozen=True)
-class Step:
-    """A box of the drawn pipeline: what it does, and how much came out of it."""
-
-    name: str
-    count: str
+# What a card of text and the rest of the page take, about; what is left of report.max_mb is for pictures.
+CARD_BYTES, REST_BYTES = 2_500, 600_000
+FILTERS = ("modality", "dataset", "outcome")
 
 
 def render(world: World, params: Params) -> str:
-    """The whole page as HTML. It depends on tables and parameters only: no time, run or path."""
-    datasets = list(params.datasets)
-    limit = params.report.samples_per_gallery
-    galleries = [*query_galleries(world, params.seed, limit), *prediction_galleries(world, params.seed, limit)]
-    cards = [card for gallery in galleries for card in gallery.cards]
-    pictures = read_pictures(datasets, [card.sample_id for card in cards], params.report.thumbnail_px)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"count": _count, "percent": _percent, "pixels": _pixels, "outline": _outline}
-    return environment.get_template("page.html.j2").render(
+    """The whole page as HTML. It depends on tables and parameters only: no time, run or path.
+
+    ``data-digest`` of its root is the digest of everything else, by which the record of a run knows its page.
+    """
+    settings, datasets = params.report, list(params.datasets)
+    who = rivals(world.results.models, settings)
+    limit = settings.samples_per_gallery
+    galleries = [
+        *query_galleries(world, params.seed, limit),
+        *trial_galleries(world, params.seed, limit),
+        *answer_galleries(world, who, params.seed, limit),
+    ]
+    pictures = _pictures(world, datasets, galleries, settings.thumbnail_px, settings.max_mb * 1_000_000)
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"count": _count, "percent": _percent, "pixels": _pixels, "outline": _outline, "title_of": results.title}
+    page = environment.get_template("page.html.j2").render(
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
         seed=params.seed,
-        headline=headline(world),
-        steps=pipeline_steps(world, datasets),
-        sources=statistics.sources(world, datasets),
-        modalities=statistics.modality_rows(world),
-        fates={fate: len(world.queries[fate]) for fate in FATES},
-        n_queries=world.n_queries,
-        funnel=statistics.funnel(world.verdicts),
-        reasons=statistics.reason_rows(world.verdicts),
-        errors=statistics.error_rows([error for listed in world.unread.values() for error in listed] + world.errors),
-        contenders=contender_rows(world.table),
-        measures=_shown_measures(world.table),
-        gains=world.figures["gain"],
-        split=world.split,
-        language=world.language,
-        audit=world.audit,
-        texts=world.texts,
-        plots=_plots(world),
+        who=who,
+        drawing=dag.draw(dag.drawn_pipeline()),
+        counts=stage_counts(world, datasets),
         galleries=galleries,
         pictures=pictures,
+        picture_data=_as_script({name: picture.uri for name, picture in pictures.items()}),
         filters=filter_values(galleries),
-        sides=sum(card.left_mark is not None for card in cards),
+        sides=sum(card.left_mark is not None for gallery in galleries for card in gallery.cards),
+        plots=[{"kind": plot.kind, "title": plot.title, "svg": Markup(plot.svg)} for plot in all_plots(world)],
+        **_corpus(world, datasets),
+        **_results(world, who),
     )
+    return page.replace('data-digest=""', f'data-digest="{hashlib.sha256(page.encode()).hexdigest()[:16]}"', 1)
 
 
-def headline(world: World) -> dict[str, Any]:
-    """The figures of the opening sentence."""
-    figures = world.figures
+def _corpus(world: World, datasets: Sequence[str]) -> dict[str, Any]:
+    """Everything about data, language and verification."""
+    errors = [error for listed in world.unread.values() for error in listed] + world.errors
     return {
-        "examples": len(world.examples),
-        "test": figures["tuned"]["n"],
-        "n_multi": figures["n_multi"],
-        "accuracy": {name: figures[name]["multi_object_acc_at_50"] for name in CONTENDERS},
-        "gain": figures["gain"]["tuned_minus_base"]["multi_object_acc_at_50"],
+        "sources": statistics.sources(world, datasets),
+        "modalities": statistics.modality_rows(world),
+        "fates": {fate: len(world.queries[fate]) for fate in FATES},
+        "n_queries": world.n_queries,
+        "funnel": statistics.funnel(world.verdicts),
+        "reasons": statistics.reason_rows(world.verdicts),
+        "errors": statistics.error_rows(errors),
+        "split": world.split,
+        "language": world.language,
+        "audit": world.audit,
+        "review": world.review,
+        "codecs": world.codecs,
+        "texts": world.texts,
     }
 
 
-def pipeline_steps(world: World, datasets: Sequence[str]) -> list[Step]:
-    """The pipeline with what came out of each step."""
-    adapters = len(CONTENDERS) - 1
-    return [
-        Step("sources", f"{len(datasets)} datasets"),
-        Step("ingest", f"{len(world.samples):,} images"),
-        Step("anchor", f"{len(world.anchors):,} anchors"),
-        Step("generate", f"{world.n_queries:,} queries"),
-        Step("verify", f"{len(world.queries['accepted']):,} accepted"),
-        Step("split", f"{len(world.examples):,} examples"),
-        Step("finetune", f"{adapters} adapters"),
-        Step("predict", f"{len(CONTENDERS)} contenders"),
-        Step("evaluate", f"{world.figures['tuned']['n']:,} scored"),
-        Step("report", "this page"),
-    ]
+def _results(world: World, who: Rivals) -> dict[str, Any]:
+    """Everything about the contenders."""
+    found = world.results
+    measures = results.measures_of(found.table)
+    further = [measure for measure in measures if measure not in results.LEADING]
+    leading = [measure for measure in results.LEADING if measure in measures]
+    groups, precision = results.precision_lines(found)
+    outcomes, readings = results.outcome_lines(found)
+    return {
+        "headline": headline(world, who),
+        "leading": leading,
+        "contenders": results.contender_lines(found, leading),
+        "further": further,
+        "contenders_further": results.contender_lines(found, further),
+        "pairs": results.pair_rows(found),
+        "suites": results.suites(found),
+        "groups": groups,
+        "precision": precision,
+        "outcomes": outcomes,
+        "readings": readings,
+        "calibration": results.calibration_errors(found),
+    }
 
 
-def contender_rows(table: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
-    """One row per contender, baselines last, with a cell (value, low, high) per measure."""
-    names = dict.fromkeys(row["contender"] for row in table)
-    rows = []
-    for name in sorted(names, key=lambda name: name in BASELINES):
-        cells = {row["measure"]: tuple(float(row[key]) for key in ("value", "low", "high")) for row in table if row["contender"] == name}
-        rows.append({"name": name, "baseline": name in BASELINES, "cells": cells})
-    return rows
+def headline(world: World, who: Rivals) -> dict[str, Any]:
+    """The figures of the opening sentence: the models on the hard part of the test, and how far the subject is from the reference."""
+    found = world.results
+    cells = {row["contender"]: row for row in found.table if row["measure"] == "multi_object_acc_at_50"}
+    pairs = [row for row in found.pairs if row["measure"] == "multi_object_acc_at_50" and {row["first"], row["second"]} == {who.subject, who.reference}]
+    return {
+        "examples": len(world.examples),
+        "test": max((int(row["n"]) for row in found.table), default=0),
+        "n_multi": int(cells[who.subject]["n"]),
+        "accuracy": {name: float(cells[name]["value"]) for name in found.models},
+        "pair": pairs[0] if pairs else None,
+    }
 
 
-def _shown_measures(table: Sequence[dict[str, str]]) -> list[tuple[str, str, int]]:
-    counts = {row["measure"]: int(row["n"]) for row in table}
-    return [(key, title, counts[key]) for key, title in MEASURES.items() if key in counts]
+def stage_counts(world: World, datasets: Sequence[str]) -> dict[str, str]:
+    """What came out of each stage, by its name in dvc.yaml."""
+    return {
+        "ingest": f"{len(world.samples):,} images",
+        "ingest_across": f"{len(datasets)} datasets",
+        "anchor": f"{len(world.anchors):,} anchors",
+        "generate": f"{world.n_queries:,} queries",
+        "verify": f"{len(world.queries['accepted']):,} accepted",
+        "audit": f"{len(world.trials):,} faults",
+        "split": f"{len(world.examples):,} examples",
+        "predict": f"{len(world.results.models)} contenders",
+        "evaluate": f"{len(world.results.contenders)} scored",
+        "report": "this page",
+    }
 
 
-def _plots(world: World) -> list[dict[str, Any]]:
-    drawn = [("curve", "Right answers against the IoU threshold", plots.curve_plot(world.curve))]
-    drawn += [("slice", f"By {kind}", svg) for kind, svg in plots.slice_plots(world.slices)]
-    return [{"kind": kind, "title": title, "svg": Markup(svg)} for kind, title, svg in drawn] + [
-        {"kind": "size", "title": "How large the targets are", "svg": Markup(plots.size_plot(world))}
-    ]
+def _pictures(world: World, datasets: Sequence[str], galleries: Sequence[Gallery], longer_side_px: int, page_bytes: int) -> dict[str, Picture]:
+    cards = [card for gallery in galleries for card in gallery.cards]
+    patched = {card.picture: card.sample_id for card in cards if card.picture != card.sample_id}
+    trials = world.trials.set_index("trial_id")["patch"] if patched else {}
+    patches = {name: (sample_id, trials[name]) for name, sample_id in patched.items()}
+    plain = [card.sample_id for card in cards if card.picture not in patched]
+    return read_pictures(datasets, plain, longer_side_px, patches, page_bytes - REST_BYTES - CARD_BYTES * len(cards))
+
+
+def _as_script(value: Any) -> Markup:
+    """JSON that may stand in a script element: no character of it can end the element."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def filter_values(galleries: Sequence[Gallery]) -> dict[str, list[str]]:
-    """What the buttons choose between; only what is on the page."""
+    """What the filters choose between; only what is on the page."""
     cards = [card for gallery in galleries for card in gallery.cards]
-    return {"modality": sorted({card.modality for card in cards}), "outcome": sorted({card.outcome for card in cards})}
+    return {key: sorted({getattr(card, key) for card in cards}) for key in FILTERS}
 
 
 def _count(value: int) -> str:

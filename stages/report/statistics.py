@@ -139,9 +139,7 @@ def modality_rows(world: World) -> list[ModalityRow]:
 
 def target_shares(examples: Sequence[Example]) -> list[float]:
     """Share of its image that each target box covers."""
-    return [
-        (box[2] - box[0]) * (box[3] - box[1]) / (example.width * example.height) for example in examples for box in example.boxes_xyxy_px
-    ]
+    return [(box[2] - box[0]) * (box[3] - box[1]) / (example.width * example.height) for example in examples for box in example.boxes_xyxy_px]
 
 
 def judged(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -184,7 +182,4 @@ def error_rows(errors: Sequence[ItemError]) -> list[ErrorRow]:
     groups: dict[tuple[str, str], list[ItemError]] = {}
     for error in errors:
         groups.setdefault((error.stage, error.kind), []).append(error)
-    return [
-        ErrorRow(stage, kind, len(found), f"{found[0].file or found[0].item_id}: {found[0].cause}")
-        for (stage, kind), found in sorted(groups.items())
-    ]
+    return [ErrorRow(stage, kind, len(found), f"{found[0].file or found[0].item_id}: {found[0].cause}") for (stage, kind), found in sorted(groups.items())]

@@ -30,6 +30,7 @@ from stages.core.records import (
 from stages.core.shards import write_table
 from stages.core.stage import run_stage
 from stages.evaluate.__main__ import evaluate
+from stages.verify.audit.trial import Laid, Patch, Trial
 
 ROOT = Path(__file__).parents[2]
 # dataset -> modality, width, height, image_left_is
@@ -142,6 +143,7 @@ def fabricate(folder: Path, draws: int = 200) -> None:
     split = {"patients": {"train": 15, "val": 0, "test": 15}, "leakage": {"patients": 0, "exact": 0, "perceptual": 0, "text": 0.25}}
     (folder / "metrics/split.json").write_text(json.dumps(split), encoding="utf-8")
     _language(folder, everything)
+    _trials(folder, [query for query in everything if query.text == HOSTILE])
     cell = {"n": 40, "rate": 0.975, "low": 0.871, "high": 0.996}
     audit = {"kept": cell, "group": {"geometry": cell}, "catch": {"side_flipped": cell}, "dataset": {min(DATASETS): {"kept": cell, "geometry": cell}}}
     (folder / "metrics/audit.json").write_text(json.dumps(audit), encoding="utf-8")
@@ -194,3 +196,25 @@ def _predictions(folder: Path, test: list[Example]) -> None:
                 boxes, outcome = ([], "malformed") if contender == "base" else ([[0.0, 0.0, 9.0, 9.0]], "ok")
             rows.append(Prediction(example.example_id, contender, "raw", boxes, [1.0] * len(boxes), outcome, 5))
         write_table(folder / f"data/predictions/{contender}", Prediction, rows)
+
+
+def _trials(folder: Path, queries: list[Query]) -> None:
+    """Planted faults: boxes moved, and pictures with a part painted white; every fourth one is missed."""
+    white = io.BytesIO()
+    Image.fromarray(np.full((6, 8), 255, np.uint8)).save(white, "png")
+    trials = []
+    for number, query in enumerate(queries):
+        fault = ("box_moved", "appearance")[number % 2]
+        missed = number % 4 == 0
+        mask = encode_mask(np.eye(5, dtype=bool))
+        laid = [Laid(query.anchor_ids[0], [1.0, 2.0, 21.0, 32.0], mask)] if fault == "box_moved" else []
+        dataset = query.sample_id.split("/")[0]
+        trials.append(
+            Trial(
+                f"{query.query_id}/{fault}", fault, "geometry", dataset, DATASETS[dataset][0], query.sample_id, "tuning", query.query_id, query.text,
+                query.anchor_ids, [], "", laid, None if laid else Patch(3, 4, white.getvalue()), "accepted" if missed else "rejected", "claims",
+                "ok" if missed else REASONS[number % 3], None, "what was found",
+            )
+        )  # fmt: skip
+    write_table(folder / "data/audit/catches", Trial, [trial for trial in trials if not trial.accepted])
+    write_table(folder / "data/audit/misses", Trial, [trial for trial in trials if trial.accepted])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.report.galleries import readable_claim, spread
+from stages.report.cards import of_every, readable_claim, spread
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers())), st.integers(0, 12))
@@ -25,3 +25,11 @@ def test_spreading_does_not_depend_on_the_order_of_items() -> None:
 def test_claims_read_as_words() -> None:
     assert readable_claim('{"kind": "relation", "value": "left_of", "other": "spleen"}') == "relation = left of spleen"
     assert readable_claim("free text") == "free text"
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers())), st.integers(0, 12))
+def test_every_kind_has_an_example_even_beyond_the_limit(items: list[tuple[int, int, int]], limit: int) -> None:
+    chosen = of_every(items, lambda item: item[0], lambda item: item[1], lambda item: item[2], limit)
+    kinds = {item[0] for item in items}
+    assert {item[0] for item in chosen} == kinds
+    assert len(chosen) == max(len(kinds), min(limit, len(items)))
