@@ -40,6 +40,7 @@ bench: install
 	python -m tests.benchmarks.anchor
 	python -m tests.benchmarks.ingest
 	python -m tests.benchmarks.verify
+	python -m tests.benchmarks.predict
 
 # The same DAG on real images in place: DATA is the folder that holds the datasets, SETS those to take. They are few: fewer steps.
 SETS ?= chaos_ct_liver_slices ct_liver_dicom_seg cxr_covid_segmentations dsb2018_nuclei isic2017_dermoscopy kvasir_polyp_endoscopy \
