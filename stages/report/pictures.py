@@ -16,6 +16,8 @@ from stages.core.stage import StageError
 
 # Tried in turn until a picture fits its share of the page.
 JPEG_QUALITIES = (88, 75, 60, 45)
+# Then its sides shrink, down to this.
+SHRINK, SMALLEST_PX = 0.8, 48
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,13 @@ def small_picture(content: bytes, longer_side_px: int, owner: str, most_bytes: i
 
 
 def _uri(image: Image.Image, most_bytes: int) -> str:
+    """The picture in the best quality that fits; where none does, smaller."""
     for quality in JPEG_QUALITIES:
         target = io.BytesIO()
         image.save(target, "jpeg", quality=quality, optimize=True)
         uri = f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
         if len(uri) <= most_bytes:
-            break
-    return uri
+            return uri
+    if min(image.size) <= SMALLEST_PX:
+        return uri
+    return _uri(image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS), most_bytes)

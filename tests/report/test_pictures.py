@@ -39,7 +39,7 @@ def test_an_unknown_sample_is_an_error(run_copy) -> None:
 
 def test_a_picture_beyond_its_share_loses_quality_and_not_size() -> None:
     noise = png(np.random.default_rng(0).integers(0, 255, (200, 300), dtype=np.uint8))
-    fine, coarse = small_picture(noise, 300, "s", 10**6), small_picture(noise, 300, "s", 20_000)
+    fine, coarse = small_picture(noise, 300, "s", 10**6), small_picture(noise, 300, "s", 40_000)
     assert len(coarse.uri) < 0.7 * len(fine.uri)
     assert opened(coarse.uri).size == opened(fine.uri).size == (300, 200)
 
@@ -48,3 +48,9 @@ def test_a_patch_is_laid_over_the_picture() -> None:
     patch = {"x_px": 10, "y_px": 4, "png": png(np.full((8, 8), 255, np.uint8))}
     grey = np.asarray(opened(small_picture(png(np.zeros((30, 40), np.uint8)), 100, "s", 10**6, patch).uri))
     assert grey[6:10, 12:16].min() > 240 and grey[16:, :].max() < 15
+
+
+def test_a_picture_that_no_quality_fits_shrinks() -> None:
+    noise = png(np.random.default_rng(0).integers(0, 255, (200, 300), dtype=np.uint8))
+    tiny = small_picture(noise, 300, "s", 6_000)
+    assert len(tiny.uri) <= 6_000 and (tiny.width, tiny.height) == (300, 200)
