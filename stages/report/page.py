@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def render(world: World, params: Params) -> str:
     ]
     pictures = _pictures(world, datasets, galleries, settings.thumbnail_px, settings.max_mb * 1_000_000)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"count": _count, "percent": _percent, "pixels": _pixels, "outline": _outline, "title_of": results.title}
+    environment.filters |= {"count": _count, "percent": _percent, "pixels": _pixels, "outline": _outline, "title_of": results.title, "by_number": _by_number}
     page = environment.get_template("page.html.j2").render(
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
@@ -154,6 +155,11 @@ def filter_values(galleries: Sequence[Gallery]) -> dict[str, list[str]]:
     """What the filters choose between; only what is on the page."""
     cards = [card for gallery in galleries for card in gallery.cards]
     return {key: sorted({getattr(card, key) for card in cards}) for key in FILTERS}
+
+
+def _by_number(names: Iterable[str]) -> list[str]:
+    """Names in the order of the number that each begins with ("3pct" before "10pct")."""
+    return sorted(names, key=lambda name: (int(re.match(r"\d*", name)[0] or 0), name))
 
 
 def _count(value: int) -> str:

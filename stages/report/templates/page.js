@@ -48,7 +48,16 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "800px" });
 pictures.forEach((image) => near.observe(image));
-addEventListener("beforeprint", () => pictures.forEach(show));
+const folded = [...document.querySelectorAll("details:not(#record)")];
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  pictures.forEach(show);
+  unfolded = folded.filter((one) => !one.open);
+  for (const one of unfolded) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of unfolded) one.open = false;
+});
 
 const theme = document.getElementById("theme");
 theme.hidden = false;
