@@ -16,7 +16,7 @@ CHROMIUM = (
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--hide-scrollbars", "--remote-debugging-port=0",
 )  # fmt: skip
-STARTS_WITHIN_S = 90
+STARTS_WITHIN_S = 180
 
 
 class Page:
@@ -52,7 +52,7 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 60) -> None:
+    async def until(self, script: str, seconds: float = 120) -> None:
         """Wait until a script's value is true."""
         last = time.monotonic() + seconds
         while not await self.do(script):
