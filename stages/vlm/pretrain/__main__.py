@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.core.cache import cache_dir, request_key
 from stages.core.params import Params, PretrainParams
 from stages.core.stage import run_stage, seed_for
 from stages.vlm.card import ModelCard, write_card
 from stages.vlm.pretrain.pictures import make_pictures
+
+if TYPE_CHECKING:
+    from stages.vlm.pretrain.training import Base
 
 OUT = Path("models/nano")
 SCENES = "endless seeded generic scenes (coloured and grey shapes) with everyday referring language"
@@ -26,13 +29,18 @@ def make_base(params: Params) -> dict[str, Any]:
         make_pictures(params)
     key = request_key([dataclasses.asdict(params.pretrain), seed])[:16]
     base = pretrain(params.pretrain, seed, cache_dir("pretrain") / key, Path("metrics/plots/pretrain.csv"))
-    OUT.mkdir(parents=True, exist_ok=True)
-    base.model.save_pretrained(OUT)
-    base.processor.save_pretrained(OUT)
-    write_card(OUT, card_of(params.pretrain, base.scores, base.minutes))
-    for path in OUT.iterdir():
-        os.chmod(path, 0o644)
+    save_base(base, OUT, card_of(params.pretrain, base.scores, base.minutes))
     return {"heldout_acc_at_50": base.scores, "weights": sum(weight.numel() for weight in base.model.parameters())}
+
+
+def save_base(base: Base, out: Path, card: ModelCard) -> None:
+    """Weights, processor and card of a base, readable for everybody (``save_pretrained`` leaves them to their owner)."""
+    out.mkdir(parents=True, exist_ok=True)
+    base.model.save_pretrained(out)
+    base.processor.save_pretrained(out)
+    write_card(out, card)
+    for path in out.iterdir():
+        os.chmod(path, 0o644)
 
 
 def card_of(params: PretrainParams, scores: dict[str, float], minutes: float) -> ModelCard:

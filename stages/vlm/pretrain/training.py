@@ -68,16 +68,31 @@ def vocabulary_texts(seed: int, scenes: int = 1500) -> list[str]:
     return texts + [f" {word}" for word in words] * 12
 
 
-def start_run(params: PretrainParams, processor: Any, labels: Sequence[str], seed: int) -> Run:
-    """A fresh model with its auxiliary head and optimisers."""
+def start_run(params: PretrainParams, processor: Any, labels: Sequence[str], seed: int, start: Path | None = None) -> Run:
+    """A model, fresh or that of the folder ``start``, with a fresh auxiliary head and optimisers."""
     import torch
 
     torch.manual_seed(seed % 2**31)
-    model = build_model(processor.tokenizer, shape_of(params))
+    model = build_model(processor.tokenizer, shape_of(params)) if start is None else _model_of(start)
     use_lean_attention(model)
     sizes = head_sizes(labels)
     head = torch.nn.Linear(params.vision_width, sum(sizes.values()))
     return Run(model, head, make_optimisers(model, head, params), 0, sizes)
+
+
+def _model_of(folder: Path) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    return AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)
+
+
+def processor_of(params: PretrainParams, seed: int, start: Path | None) -> Any:
+    """A processor whose tokenizer is trained on the texts to come, or that of the folder ``start``."""
+    if start is None:
+        return build_processor(build_tokenizer(vocabulary_texts(seed), params.vocabulary), shape_of(params))
+    from transformers import AutoProcessor
+
+    return AutoProcessor.from_pretrained(start, local_files_only=True)
 
 
 def make_optimisers(model: Any, head: Any, params: PretrainParams) -> list[Any]:
@@ -139,8 +154,8 @@ class Base:
     minutes: float
 
 
-def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) -> Base:
-    """Train to the end, from the last checkpoint when there is one.
+def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path, start: Path | None = None) -> Base:
+    """Train to the end, from the last checkpoint when there is one; from the nano base in ``start`` instead of from nothing.
 
     ``curve`` is rewritten with the rows of the whole run: step, minutes, losses and, at checkpoints, held-out accuracy by kind.
     """
@@ -148,11 +163,11 @@ def pretrain(params: PretrainParams, seed: int, checkpoints: Path, curve: Path) 
     from tqdm import tqdm
 
     use_one_core()
-    processor = build_processor(build_tokenizer(vocabulary_texts(seed), params.vocabulary), shape_of(params))
+    processor = processor_of(params, seed, start)
     tokens = PromptTokens(FAMILIES["nano"], processor)
     pool = read_pool(params, processor.image_processor)
     source = SceneBatches(params, tokens, pool, seed)
-    run = start_run(params, processor, pool.labels, seed)
+    run = start_run(params, processor, pool.labels, seed, start)
     rows = resume(run, checkpoints / "last.pt")
     loss_of = LocationLoss(tokens.token_id(LOCATION_TOKENS[0]), params.sigma_bins, params.l1_weight)
     loader = torch.utils.data.DataLoader(source, batch_size=None, sampler=range(run.step, len(source)), num_workers=1, prefetch_factor=4, worker_init_fn=_stand_back)
