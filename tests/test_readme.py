@@ -42,12 +42,13 @@ def test_the_audit_table_is_the_one_that_the_command_prints(tmp_path: Path) -> N
 
 
 def test_the_table_of_box_formats_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
-    for name in ("metrics/codecs.json", "README.md"):
+    page = "stages/vlm/README.md"
+    for name in ("metrics/codecs.json", page):
         shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
         if shown.returncode != 0:
             pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
-    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    readme = (tmp_path / page).read_text(encoding="utf-8")
     table = readme.split("<!-- codecs -->\n")[1].split("<!-- /codecs -->")[0]
     assert table.strip() == printed_ceiling(tmp_path / "metrics/codecs.json").strip()
