@@ -47,6 +47,6 @@ SETS ?= chaos_ct_liver_slices ct_liver_dicom_seg cxr_covid_segmentations dsb2018
   msd_hippocampus usgra_nerve_ultrasound wbc_cytology
 real: install
 	dvc exp run --name real -S finetune.max_steps=400 -S finetune.dense_weight=0.5 -S 'finetune.lora.targets=[vision,connector,text]' \
-	  $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom') \
+	  $(foreach name,ct cxr us micro,-S '~datasets.$(name)_phantom' -S '~phantom.cases.$(name)_phantom') \
 	  $(foreach name,$(SETS),-S '+datasets.$(name)={card:data/cards/$(name).yaml,root:$(abspath $(DATA))/$(name)}')
 	@$(MAKE) --no-print-directory table
