@@ -15,7 +15,7 @@ from stages.knowledge.labels import label, members
 from stages.knowledge.words import thresholds
 from stages.verify.norms import NO_NORMS, Norms
 from stages.verify.parser import Parsed, parse
-from stages.verify.picture import Picture, picture_of
+from stages.verify.picture import Picture, decoded, picture_of
 from stages.verify.visibility import Visibility
 
 _ALIKE = frozenset({"lesion", "finding", "device"})
@@ -69,13 +69,9 @@ class Context:
         Raises:
             ValueError: the stored picture cannot be decoded or has another size than the sample says.
         """
-        import cv2
-
-        sample = self.sample
-        image = cv2.imdecode(np.frombuffer(sample.image, np.uint8), cv2.IMREAD_ANYCOLOR) if sample.image else None
-        if image is None or image.shape[:2] != (sample.height, sample.width):
-            found = "cannot be decoded" if image is None else f"is {image.shape[1]} x {image.shape[0]}"
-            raise ValueError(f"the stored picture {found}, the sample says {sample.width} x {sample.height}")
+        sample, image = self.sample, decoded(self.sample.image)
+        if image.shape[:2] != (sample.height, sample.width):
+            raise ValueError(f"the stored picture is {image.shape[1]} x {image.shape[0]}, the sample says {sample.width} x {sample.height}")
         return picture_of(image)
 
     @functools.cached_property

@@ -59,7 +59,7 @@ def decoded(png: bytes) -> np.ndarray:
     Raises:
         ValueError: the bytes are no picture.
     """
-    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_ANYCOLOR)
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_ANYCOLOR) if png else None
     if pixels is None:
         raise ValueError(f"{len(png)} bytes that should be a stored picture cannot be decoded")
     return pixels

@@ -12,6 +12,7 @@ import numpy as np
 from stages.core.geometry import decode_mask, tight_box
 from stages.core.records import Anchor, Rle, Sample
 from stages.verify.audit.trial import Trial, patched
+from stages.verify.picture import decoded
 
 GREEN, RED = (0, 210, 0), (255, 40, 40)
 _VIEW_PX, _LINE_PX, _LINES, _COLUMNS, _GAP_PX = 320, 15, 8, 2, 10
@@ -35,7 +36,8 @@ def sheet_of(cells: Sequence[tuple[Trial, Sample, list[Anchor]]]) -> bytes:
 def cell(trial: Trial, sample: Sample, anchors: Sequence[Anchor]) -> np.ndarray:
     """The trial as an RGB array: the whole picture, its part about the target, lines of text."""
     shown = patched(sample, trial.patch) if trial.patch else sample
-    pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(shown.image, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    stored = decoded(shown.image)
+    pixels = cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB if stored.ndim == 2 else cv2.COLOR_BGR2RGB)
     by_id, laid = {anchor.anchor_id: anchor for anchor in anchors}, {each.anchor_id: each for each in trial.laid}
     true = [by_id[name].mask_rle for name in trial.target_ids if name in by_id]
     planted = [each.mask_rle for name, each in laid.items() if name not in by_id or each.mask_rle != by_id[name].mask_rle]
