@@ -18,9 +18,10 @@ from stages.core.records import Example, ItemError, Prediction, Score
 from stages.core.shards import read_table, write_table
 from stages.core.stage import StageError, run_stage, seed_for
 from stages.evaluate import files
-from stages.evaluate.answers import BASELINES, PREDICTIONS, Contender, contender_names, examples_of_test_split, import_faults, join
+from stages.evaluate.answers import Contender, examples_of_test_split, join
 from stages.evaluate.baselines import baseline_predictions
 from stages.evaluate.bootstrap import Bootstrap, Patients
+from stages.evaluate.folders import BASELINES, PREDICTIONS, contender_names, import_faults
 from stages.evaluate.measures import contender_table, paired
 from stages.evaluate.precision import precision_rows
 from stages.evaluate.slices import slice_table
@@ -34,12 +35,12 @@ PER_DATASET = ("ingest", "anchor")
 
 
 def evaluate(params: Params) -> dict[str, Any]:
-    """Score every folder of predictions and the baselines, write scores and plots, return the metrics."""
+    """Score the declared contenders, those brought on purpose and the baselines, write scores and plots, return the metrics."""
     bootstrap = bootstrap_of(params)
     corpus = read_table("data/corpus/examples", Example)
     examples = examples_of_test_split(corpus)
     contenders = [
-        *[_contender(name, examples, read_table(PREDICTIONS / name, Prediction)) for name in contender_names()],
+        *[_contender(name, examples, read_table(PREDICTIONS / name, Prediction)) for name in contender_names(params.finetune.arms)],
         *_baselines(examples, [example for example in corpus if example.split == "train"], params.seed),
     ]
     _write_scores(contenders)

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stages.core.geometry import check_box
 from stages.core.mirror import mirrored_box
 from stages.core.records import Example, ItemError, Prediction, Score
 from stages.core.stage import StageError
+from stages.evaluate.folders import BASELINES, PREDICTIONS
 from stages.evaluate.matching import floor_iou
 from stages.evaluate.scoring import FAILURES, HIT_IOU, are_confidences, checked_outcome, score_answer
 
 log = logging.getLogger("medground")
-PREDICTIONS = Path("data/predictions")
-# The pipeline's own contenders stand first.
-FIRST = ("base", "tuned", "control")
-# Names that tables and folders of this stage use for something else.
-BASELINES = ("centre", "random", "mean_box")
-RESERVED = (*BASELINES, "errors")
 FLIPPED = "flipped"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -48,38 +39,6 @@ class Contender:
     def is_baseline(self) -> bool:
         """Whether it answers without looking."""
         return self.name in BASELINES
-
-
-def contender_names(folder: Path = PREDICTIONS) -> list[str]:
-    """Folders of predictions: base, tuned and control first, then by name.
-
-    Raises:
-        StageError: there is none, or one has a name that is taken or not plain.
-    """
-    found = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
-    if not found:
-        raise StageError(f"{folder} holds no folder of predictions: `dvc repro predict`, or `python -m stages.predict --import FILE`")
-    for name in sorted(found):
-        if name in RESERVED or not NAME.fullmatch(name):
-            raise StageError(f"{folder / name}: a contender needs a name of letters, digits, '.', '_', '-' that is none of {', '.join(RESERVED)}")
-    return [name for name in FIRST if name in found] + sorted(found - set(FIRST))
-
-
-def import_faults(name: str, folder: Path = PREDICTIONS) -> dict[str, int]:
-    """What an import found wrong with the lines that it read, by kind, as its about.json tells; empty for the pipeline's own tables.
-
-    Raises:
-        StageError: the file is no JSON.
-    """
-    path = folder / name / "about.json"
-    if not path.exists():
-        return {}
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StageError(f"{path} is no JSON: {error}. Import the answers again") from error
-    faults = about.get("faults", {}) if isinstance(about, dict) else {}
-    return {kind: count for kind, count in sorted(faults.items()) if count}
 
 
 def join(name: str, examples: Sequence[Example], rows: Sequence[Prediction], suites: Sequence[Sequence[str]] | None = None) -> Contender:

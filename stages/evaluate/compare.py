@@ -18,10 +18,11 @@ import numpy as np
 from stages.core.params import ParamError, load_params
 from stages.core.records import Example, Prediction, Score
 from stages.core.stage import StageError, seed_for
-from stages.evaluate.answers import PREDICTIONS, examples_of_test_split, join
+from stages.evaluate.answers import examples_of_test_split, join
 from stages.evaluate.bootstrap import Bootstrap, Estimate, Patients, differences, estimates, resolvable
+from stages.evaluate.folders import PREDICTIONS, contender_names
 from stages.evaluate.measures import MEASURES, ratio_of
-from stages.evaluate.revisions import Revision
+from stages.evaluate.revisions import WORKSPACE, Revision
 from stages.evaluate.suites import suites_of
 from stages.evaluate.table import lay_out, signed
 
@@ -117,13 +118,13 @@ def write_changes(path: Path, comparisons: Sequence[Comparison], examples: Seque
     return len(rows)
 
 
-def contenders_of(first: Revision, second: Revision, wanted: str | None) -> list[str]:
-    """Contenders that both revisions have predictions of.
+def contenders_of(first: Revision, second: Revision, wanted: str | None, arms: Sequence[str]) -> list[str]:
+    """Contenders that both revisions have predictions of; ``arms`` are those of the workspace, where dropped ones may lie.
 
     Raises:
         StageError: there is none, or not the wanted one.
     """
-    there = {revision.name: set(revision.folders(PREDICTIONS.as_posix())) for revision in (first, second)}
+    there = {revision.name: set(_contenders(revision, arms)) for revision in (first, second)}
     both = sorted(set.intersection(*there.values()))
     if wanted is not None:
         for name, found in there.items():
@@ -136,12 +137,16 @@ def contenders_of(first: Revision, second: Revision, wanted: str | None) -> list
     return both
 
 
+def _contenders(revision: Revision, arms: Sequence[str]) -> list[str]:
+    return contender_names(arms) if revision.name == WORKSPACE else revision.folders(PREDICTIONS.as_posix())
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Compare and print; write the changed answers."""
     params = load_params()
     bootstrap = Bootstrap(params.evaluate.bootstrap_draws, params.evaluate.confidence, seed_for(params.seed, "bootstrap"))
     first, second = Revision(arguments.exp_a), Revision(arguments.exp_b)
-    contenders = contenders_of(first, second, arguments.contender)
+    contenders = contenders_of(first, second, arguments.contender, params.finetune.arms)
     asked = [examples_of_test_split(revision.table("data/corpus/examples", Example)) for revision in (first, second)]
     examples = common_examples(*asked)
     if not examples:

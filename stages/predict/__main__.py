@@ -122,6 +122,9 @@ def predict(params: Params, contender: str, split: str, out: Path, base: str | N
         "probes_left_out": left_out,
         "split": split,
     }
+    if adapter is not None:
+        # Named by hand: evaluate scores such a contender although it is no arm of finetune.arms.
+        about["adapter"] = Path(adapter).name
     write_predictions(out, rows, about)
 
 

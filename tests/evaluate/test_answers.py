@@ -13,7 +13,7 @@ import pytest
 
 from stages.core.records import Prediction
 from stages.core.stage import StageError
-from stages.evaluate.answers import contender_names, join
+from stages.evaluate.answers import join
 from stages.evaluate.bootstrap import Patients
 from stages.evaluate.measures import MEASURES, ratio_of
 from tests.evaluate.builders import make_answer, make_example
@@ -75,12 +75,6 @@ def test_a_mirrored_answer_agrees_when_it_is_mirrored() -> None:
 def test_an_answer_of_nothing_there_agrees_with_itself_mirrored() -> None:
     row = make_answer(EXAMPLES[0], "theirs", [])
     assert join("theirs", EXAMPLES[:1], [row, dataclasses.replace(row, probe="flipped")]).flip_agrees == {0: True}
-
-
-def test_folders_are_contenders_the_own_ones_first(tmp_path: Path) -> None:
-    for name in ("tuned", "alpha", "base", "zeta"):
-        (tmp_path / name).mkdir()
-    assert contender_names(tmp_path) == ["base", "tuned", "alpha", "zeta"]
 
 
 def test_the_accuracy_that_a_published_log_states_is_reproduced(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.core import tracking
 from stages.core.records import Example, Prediction, Score
@@ -93,9 +94,10 @@ def test_an_empty_test_split_stops_with_one_message(workplace: Path, corpus: lis
     assert "none of split 'test'" in capsys.readouterr().err
 
 
-def test_any_folder_of_predictions_is_a_contender(workplace: Path) -> None:
+def test_answers_that_were_brought_are_a_contender(workplace: Path) -> None:
     rows = [dataclasses.replace(row, contender="theirs-7b") for row in read_table("data/predictions/tuned", Prediction)]
     write_table("data/predictions/theirs-7b", Prediction, rows[1:])
+    Path("data/predictions/theirs-7b/about.json").write_text('{"imported": "answers.jsonl"}', encoding="utf-8")
     figures = run()
     assert figures["theirs-7b"]["n"] == 40
     assert figures["theirs-7b"]["acc_at_50"] == 39 / 40
@@ -117,6 +119,30 @@ def test_a_contender_that_did_not_run_is_simply_not_there(workplace: Path) -> No
     assert "base" not in figures and set(figures["gain"]) == {"tuned_minus_control"}
 
 
+def test_the_folder_of_a_dropped_arm_changes_no_byte(workplace: Path) -> None:
+    """`dvc repro` leaves it in place, `dvc exp run` removes it: both have to give the same figures."""
+
+    def files() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for top in ("metrics", "data/scores") for path in Path(top).rglob("*") if path.is_file()}
+
+    run()
+    before = files()
+    shutil.copytree("data/predictions/tuned", "data/predictions/mix")
+    Path("data/predictions/mix/about.json").write_text('{"contender": "mix", "base": "nano", "split": "test"}', encoding="utf-8")
+    run()
+    assert files() == before
+
+
+def test_an_arm_that_params_drop_is_dropped_although_its_folder_stays(workplace: Path) -> None:
+    settings = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    settings["finetune"]["arms"] = ["tuned"]
+    Path("params.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    figures = run()
+    assert "control" not in figures and set(figures["gain"]) == {"tuned_minus_base"}
+    assert "control" not in {row["contender"] for row in rows_of("evaluate_table")}
+    assert not Path("data/scores/control").exists()
+
+
 def test_no_predictions_at_all_stop_with_one_message(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree("data/predictions")
     with pytest.raises(SystemExit):
@@ -126,6 +152,7 @@ def test_no_predictions_at_all_stop_with_one_message(workplace: Path, capsys: py
 
 def test_a_name_that_is_taken_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree("data/predictions/tuned", "data/predictions/centre")
+    Path("data/predictions/centre/about.json").write_text('{"imported": "answers.jsonl"}', encoding="utf-8")
     with pytest.raises(SystemExit):
         run()
     assert "none of centre, random, mean_box, errors" in capsys.readouterr().err
