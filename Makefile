@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro base test check bench real table
+.PHONY: install repro base test test-ops check bench real table
 
 install: $(VENV)/installed
 
@@ -26,6 +26,10 @@ base: install
 
 test: install
 	python -m pytest
+
+# Remotes, second machines, kills, queues: minutes, in clones of this repository with tiny parameters.
+test-ops: install
+	python -m pytest -m ops tests/ops
 
 # Style and types; what pre-commit runs.
 check: install

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,63 +13,14 @@ import pytest
 import yaml
 
 from tests.import_closure import ROOT
-
-OUTS = ("data/samples", "data/anchors", "data/queries", "data/verified", "data/corpus", "data/predictions", "data/scores",
-        "models/adapter", "metrics/report")  # fmt: skip
-TINY = {
-    "phantom": {"cases": {"ct_phantom": 10, "us_phantom": 16}},
-    "generate": {"queries_per_image": 4},
-    "finetune": {"max_steps": 3, "images_per_step": 2},
-    "evaluate": {"bootstrap_draws": 200},
-    "report": {"samples_per_gallery": 4},
-}
-
-
-def _merge(base: dict, change: dict) -> dict:
-    for key, value in change.items():
-        base[key] = _merge(base[key], value) if isinstance(value, dict) and key not in ("cases",) else value
-    return base
-
-
-def _copy_of_the_repository(folder: Path) -> Path:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    params = _merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
-    params["datasets"] = {name: params["datasets"][name] for name in ("ct_phantom", "us_phantom")}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "tiny"]):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *command], cwd=folder, check=True)
-    return folder
-
-
-def _run(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "MEDGROUND_CACHE": str(folder.parent / f"{folder.name}-cache"),
-        "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org",
-    }  # fmt: skip
-    for name in ("DVC_ROOT", "DVC_STAGE", "MLFLOW_TRACKING_URI", "MEDGROUND_TRACKING"):
-        environment.pop(name, None)
-    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done
-
-
-def _digests(folder: Path, outs: tuple[str, ...] = OUTS) -> dict[str, str]:
-    files = sorted(path for out in outs for path in (folder / out).rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+from tests.tiny_clone import commit, copy_of_the_repository, digests, run
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = _copy_of_the_repository(tmp_path_factory.mktemp("tiny") / "repo")
-    _run(folder, "dvc", "repro")
-    _run(folder, "git", "add", "-A")
-    _run(folder, "git", "commit", "-qm", "reproduced")
+    folder = copy_of_the_repository(tmp_path_factory.mktemp("tiny") / "repo")
+    run(folder, "dvc", "repro")
+    commit(folder, "reproduced")
     return folder
 
 
@@ -82,7 +32,7 @@ def test_the_whole_pipeline_runs_and_leaves_metrics_and_a_report(repository: Pat
 
 
 def test_a_second_repro_runs_no_stage(repository: Path) -> None:
-    assert "Running stage" not in _run(repository, "dvc", "repro").stdout
+    assert "Running stage" not in run(repository, "dvc", "repro").stdout
 
 
 def test_every_stage_is_a_child_run_of_one_parent_in_the_tracker(repository: Path) -> None:
@@ -93,7 +43,7 @@ def test_every_stage_is_a_child_run_of_one_parent_in_the_tracker(repository: Pat
         "print(json.dumps([[r.data.tags.get('medground.role'), r.data.tags.get('dvc.stage'), r.data.tags.get('mlflow.parentRunId'),"
         " r.info.run_id, r.data.metrics.get('evaluate.tuned.miou')] for r in runs]))"
     )
-    rows = json.loads(_run(repository, sys.executable, "-c", code).stdout.strip().splitlines()[-1])
+    rows = json.loads(run(repository, sys.executable, "-c", code).stdout.strip().splitlines()[-1])
     parents = [row for row in rows if row[0] == "experiment"]
     children = [row for row in rows if row[0] == "stage"]
     assert {row[2] for row in children} <= {row[3] for row in parents}
@@ -102,24 +52,24 @@ def test_every_stage_is_a_child_run_of_one_parent_in_the_tracker(repository: Pat
 
 
 def test_two_runs_in_different_folders_give_the_same_bytes(repository: Path, tmp_path: Path) -> None:
-    again = _copy_of_the_repository(tmp_path / "again")
-    _run(again, "dvc", "repro")
-    first, second = _digests(repository), _digests(again)
+    again = copy_of_the_repository(tmp_path / "again")
+    run(again, "dvc", "repro")
+    first, second = digests(repository), digests(again)
     assert len(first) > 20
     assert {name for name in first if first[name] != second.get(name)} == set()
     assert first.keys() == second.keys()
 
 
 def test_an_experiment_in_a_temporary_folder_changes_metrics_and_not_the_workspace(repository: Path) -> None:
-    before = _digests(repository)
-    _run(repository, "dvc", "exp", "run", "--temp", "--name", "rank-four", "-S", "finetune.lora.rank=4")
-    assert _digests(repository) == before
-    shown = json.loads(_run(repository, "dvc", "exp", "show", "--json").stdout)
+    before = digests(repository)
+    run(repository, "dvc", "exp", "run", "--temp", "--name", "rank-four", "-S", "finetune.lora.rank=4")
+    assert digests(repository) == before
+    shown = json.loads(run(repository, "dvc", "exp", "show", "--json").stdout)
     assert "rank-four" in json.dumps(shown)
-    changed = json.loads(_run(repository, "dvc", "params", "diff", "HEAD", "rank-four", "--json").stdout)
+    changed = json.loads(run(repository, "dvc", "params", "diff", "HEAD", "rank-four", "--json").stdout)
     assert changed == {"params.yaml": {"finetune.lora.rank": changed["params.yaml"]["finetune.lora.rank"]}}
     assert changed["params.yaml"]["finetune.lora.rank"]["new"] == 4
-    _run(repository, "dvc", "metrics", "diff", "HEAD", "rank-four")
+    run(repository, "dvc", "metrics", "diff", "HEAD", "rank-four")
     assert not list((repository / ".dvc/tmp/exps").rglob("mlflow.db"))
 
 
@@ -130,13 +80,13 @@ def test_dropping_a_dataset_gives_the_same_data_with_repro_and_in_an_experiment(
     params = yaml.safe_load((copy / "params.yaml").read_text(encoding="utf-8"))
     del params["datasets"]["us_phantom"]
     (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    _run(copy, "dvc", "repro", "split")
+    run(copy, "dvc", "repro", "split")
     assert (copy / "data/samples/us_phantom").exists()
-    left_behind = _digests(copy, fan_in)
+    left_behind = digests(copy, fan_in)
     shutil.rmtree(copy / "data/samples/us_phantom")
     shutil.rmtree(copy / "data/anchors/us_phantom")
-    _run(copy, "dvc", "repro", "split")
-    assert _digests(copy, fan_in) == left_behind
+    run(copy, "dvc", "repro", "split")
+    assert digests(copy, fan_in) == left_behind
 
 
 def test_a_mistyped_parameter_stops_the_pipeline_and_names_its_neighbour(repository: Path, tmp_path: Path) -> None:
