@@ -17,10 +17,15 @@ from stages.core.stage import StageError
 from stages.export.holdings import Holdings
 from stages.export.layout import Column, Layout, write_lines
 from stages.export.pictures import write_pictures
+from stages.vlm.bases import base_processor
 from stages.vlm.card import Base, load_base
 from stages.vlm.codecs.qwen2_5 import SeenPixels
+from stages.vlm.codecs.resize import smart_resize
 from stages.vlm.families import Family, find_family
 from stages.vlm.families.family import whole_picture
+from stages.vlm.families.pixel_limits import PIXEL_SETTINGS, pixel_limits
+from stages.vlm.families.qwen2_5_vl import FACTOR
+from stages.vlm.families.words import spoken
 
 SeenSize = Callable[[int, int], tuple[int, int]]
 USAGE = (
@@ -76,8 +81,7 @@ def conversation(example: Example, holdings: Holdings, family: Family, seen: See
 
 def answer(example: Example, family: Family, seen_px: tuple[int, int] | None) -> str:
     """The family's answer; a label is written in words ("left kidney|right kidney": left kidney and right kidney)."""
-    label = example.label.replace("|", " and ").replace("_", " ")
-    return family.box_codec.encode(example.boxes_xyxy_px, example.width, example.height, seen_px=seen_px, label=label or None)
+    return family.box_codec.encode(example.boxes_xyxy_px, example.width, example.height, seen_px=seen_px, label=spoken(example.label) or None)
 
 
 def prepared(family: Family) -> Callable[[bytes], bytes]:
@@ -107,17 +111,29 @@ def _seen(family: Family, base: Base | None) -> tuple[SeenSize | None, dict[str,
             f"the boxes of {family.name} are pixels of the picture after the processor's resize: name the model that will be tuned, "
             "for example --base models/qwen2.5-vl-3b-instruct.yaml (its card's min_pixels and max_pixels must stay the same in training)"
         )
-    from stages.vlm.families.smart_resize import pixel_limits
-    from stages.vlm.loading import load_processor
+    resize = _limits(base)
+    return lambda width, height: smart_resize(width, height, **resize), resize
 
+
+def _limits(base: Base) -> dict[str, int]:
+    """The resize's factor and limits: from the card where it states both limits of a hub model, so that nothing is fetched.
+
+    Raises:
+        StageError: the card leaves a limit to a processor that cannot be fetched.
+    """
+    stated = base.card.processor or {}
+    if base.card.hub is not None and PIXEL_SETTINGS.keys() <= stated.keys():
+        return {"factor": FACTOR, **{name: stated[name] for name in PIXEL_SETTINGS}}
     try:
-        processor = load_processor(base.location, base.card.revision, base.processor_settings)
+        processor = base_processor(base)
     except OSError as error:
-        raise StageError(f"the processor of {base.location} cannot be fetched ({' '.join(str(error).split())}): go online once, or give `path` in its card") from error
-    low, high = pixel_limits(processor)
+        raise StageError(
+            f"the card of {base.card.name!r} leaves {' and '.join(sorted(PIXEL_SETTINGS.keys() - stated.keys())) or 'nothing'} to the processor of "
+            f"{base.location}, which cannot be fetched here: state both under `processor` in the card, or go online once"
+        ) from error
     images = processor.image_processor
-    resize = {"factor": images.patch_size * images.merge_size, "min_pixels": low, "max_pixels": high}
-    return lambda width, height: family.seen(processor, width, height), resize
+    low, high = pixel_limits(processor)
+    return {"factor": images.patch_size * images.merge_size, "min_pixels": low, "max_pixels": high}
 
 
 def _settings(family: Family, base: Base | None, resize: dict[str, int] | None) -> dict[str, Any]:

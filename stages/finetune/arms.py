@@ -11,6 +11,7 @@ from stages.core.mirror import mirrored_text
 from stages.core.params import FinetuneParams
 from stages.core.records import Example
 from stages.core.stage import StageError, seed_for
+from stages.vlm.families.words import spoken
 
 EXPERTS = "experts"
 
@@ -34,11 +35,6 @@ class Lesson:
     rows: list[Row]
     validation: list[Example]
     steps: int
-
-
-def spoken(label: str) -> str:
-    """An example's label in words: several labels of one question stand in the tables with bars between them."""
-    return label.replace("|", " and ")
 
 
 def referring(example: Example, mix_name_share: float, seed: int) -> Example:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stages.core.params import FinetuneParams
-from stages.finetune.arms import Row, spoken
+from stages.finetune.arms import Row
 from stages.finetune.augment import move, recolour
 from stages.finetune.dense import dense_targets, known_objects
 from stages.finetune.drawing import Drawing, LikeSized
@@ -71,7 +71,7 @@ class Questions:
         values = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
         values = recolour(move(values, draw.placement), self._params.augment, draw.rng)
         augmented = _as_picture(values)
-        return [Item(draw.text(e), augmented, draw.boxes(e), spoken(e.label)) for e in draw.examples]
+        return [Item(draw.text(e), augmented, draw.boxes(e), e.label) for e in draw.examples]
 
 
 def _as_picture(values: np.ndarray) -> Any:

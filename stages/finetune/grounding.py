@@ -16,7 +16,6 @@ import numpy as np
 from stages.core.geometry import iou_matrix
 from stages.core.params import ValidationParams
 from stages.core.records import Example
-from stages.finetune.arms import spoken
 from stages.finetune.pictures import open_picture
 from stages.vlm.families import Family, Item, answer_ids, end_id, generated_ids, pad_id, prediction_batch, read_answer, seen_px
 
@@ -54,7 +53,7 @@ class Validation:
     def __init__(self, family: Family, processor: Any, examples: Sequence[Example], pictures: dict[str, bytes]):
         self._family, self._processor = family, processor
         opened = {e.sample_id: open_picture(e.sample_id, pictures[e.sample_id]) for e in examples}
-        items = [(e, Item(e.text, opened[e.sample_id], e.boxes_xyxy_px, spoken(e.label))) for e in examples]
+        items = [(e, Item(e.text, opened[e.sample_id], e.boxes_xyxy_px, e.label)) for e in examples]
         # Of like length together, so that little is padding.
         self._asked = sorted(items, key=lambda pair: (len(pair[1].expression), pair[0].example_id))
         self._most_tokens = max((len(answer_ids(family, processor, item)) for _, item in items), default=0) + 2

@@ -19,7 +19,9 @@ from stages.predict.table import write_predictions
 from stages.vlm.asking import Inquiry, Outcome, Purpose, endpoint_model, spending
 from stages.vlm.chat import ChatAnswer, ChatRequest
 from stages.vlm.codecs import CODECS, Decoded
-from stages.vlm.families.smart_resize import smart_resize
+from stages.vlm.codecs.resize import smart_resize
+from stages.vlm.families.qwen2_5_vl import FACTOR
+from stages.vlm.families.words import referent
 
 _THOUSANDTHS = "in whole thousandths of the picture's width and height"
 # What the numbers of a codec mean, in words; how they are written is shown by the codec itself.
@@ -35,7 +37,7 @@ SPACES = {
 PIXELS = "qwen2_5"
 # A picture whose sides are multiples of Qwen2.5-VL's factor, within its limits, is not resized by its processor: the
 # pixels that it answers in are then those of the picture that was sent.
-_FACTOR, _LEAST_PIXELS, _MOST_PIXELS = 28, 56 * 56, 1280 * 28 * 28
+_LEAST_PIXELS, _MOST_PIXELS = 56 * 56, 1280 * FACTOR * FACTOR
 
 
 def ask_endpoint(params: Params, contender: str, corpus: Path, split: str, out: Path) -> None:
@@ -72,7 +74,7 @@ def instruction(codec: str, expression: str) -> str:
     example = CODECS[codec].encode([[120.0, 240.0, 360.0, 480.0]], 1000, 1000, (1000, 1000))
     nothing = CODECS[codec].encode([], 1000, 1000, (1000, 1000))
     return (
-        f"Locate in this picture: {' '.join(expression.split())}\n"
+        f"Locate in this picture: {referent(expression)}\n"
         f"Answer with nothing but one box for each object meant, in this form: {example}\n"
         f"The numbers are {SPACES[codec]}, from its upper left corner. If there is no such object, answer {nothing}"
     )
@@ -103,7 +105,7 @@ def _sent(ask: Ask, pictures: Pictures, codec: str) -> tuple[bytes, tuple[int, i
         return pictures.png[ask.sample_id], (ask.width, ask.height)
     from PIL import Image
 
-    size = smart_resize(ask.width, ask.height, _FACTOR, _LEAST_PIXELS, _MOST_PIXELS)
+    size = smart_resize(ask.width, ask.height, FACTOR, _LEAST_PIXELS, _MOST_PIXELS)
     picture: Any = pictures(ask)
     buffer = io.BytesIO()
     picture.resize(size, Image.Resampling.BICUBIC).save(buffer, format="PNG")

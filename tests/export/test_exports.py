@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
@@ -23,8 +24,11 @@ from stages.export.__main__ import main, wanted_splits, write_export
 from stages.export.chat import counts_seen_pixels
 from stages.export.holdings import load_holdings
 from stages.export.sources import redistributable
+from stages.vlm.card import load_base
 from stages.vlm.families import FAMILIES
+from stages.vlm.families.pixel_limits import PIXEL_SETTINGS
 from tests.export.corpora import CARD, DATASETS, MASKS, write_corpus
+from tests.import_closure import ROOT
 
 PLAIN_FORMATS = [name for name in FORMATS if name != "chat-qwen2_5_vl"]
 
@@ -159,6 +163,49 @@ def test_boxes_in_pixels_after_the_resize_need_the_model_and_record_its_settings
     assert np.abs(np.array(decoded.boxes_xyxy_px) - np.array(row["boxes_xyxy_px"])).max() <= 96 / min(row["seen_px"])
     with pytest.raises(StageError, match="chat-qwen2_5_vl"):
         _export("chat-smolvlm", base="tiny")
+
+
+def hub_card(folder: Path, **processor: int) -> str:
+    """Card of a Qwen2.5-VL on the hub that states these processor settings."""
+    content = {"name": "far", "family": "qwen2_5_vl", "codec": "qwen2_5", "licence": "mine", "hub": "someone/model", "revision": "0" * 40}
+    (folder / "far.yaml").write_text(yaml.safe_dump({**content, "processor": processor}), encoding="utf-8")
+    return str(folder / "far.yaml")
+
+
+@pytest.fixture()
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fetch fails, as where there is no network."""
+    import transformers
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("We couldn't connect to 'https://huggingface.co' to load the files")
+
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", fail)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_card_that_states_the_pixel_limits_needs_neither_weights_nor_network(corpus: Path) -> None:
+    for limits, seen in (({"min_pixels": 3136, "max_pixels": 12544}, [84, 84]), ({"min_pixels": 200704, "max_pixels": 1003520}, [448, 448])):
+        out = _export("chat-qwen2_5_vl", base=hub_card(corpus, **limits))
+        settings = json.loads((out / "export.json").read_text(encoding="utf-8"))["settings"]
+        assert settings["resize"] == {"factor": 28, **limits} and settings["base"]["revision"] == "0" * 40
+        rows = [json.loads(line) for line in (out / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert all(row["seen_px"] == seen for row in rows)
+        answered = next(row for row in rows if row["kind"] == "single")
+        decoded = FAMILIES["qwen2_5_vl"].box_codec.decode(answered["messages"][1]["content"][0]["text"], 96, 96, seen_px=tuple(seen), strict=True)
+        assert np.abs(np.array(decoded.boxes_xyxy_px) - np.array(answered["boxes_xyxy_px"])).max() <= 96 / seen[0]
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_card_that_leaves_a_limit_to_the_hub_says_what_to_state(corpus: Path) -> None:
+    with pytest.raises(StageError, match="'far' leaves min_pixels to the processor of someone/model.*state both under `processor`"):
+        _export("chat-qwen2_5_vl", base=hub_card(corpus, max_pixels=12544))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_card_of_absolute_pixels_states_its_limits(path: Path) -> None:
+    base = load_base(path)
+    assert not counts_seen_pixels(base.family) or PIXEL_SETTINGS.keys() <= (base.card.processor or {}).keys()
 
 
 @pytest.mark.parametrize("name", ["coco", "refcoco", "parquet", "chat-smolvlm"])

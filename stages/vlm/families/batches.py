@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stages.vlm.families.family import Family, prompt_text, seen_px
+from stages.vlm.families.words import spoken
 from stages.vlm.packing import IGNORE
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 class Item:
     """One question about an RGB picture.
 
-    ``boxes_xyxy_px`` (original pixels) is None when the answer is not known. ``label`` is what the codec writes beside
-    a box, where its syntax has a label; "" leaves the codec's own word.
+    ``boxes_xyxy_px`` (original pixels) is None when the answer is not known. ``label``, as the tables have
+    it, is what the codec writes beside a box in words, where its syntax has a label; "" leaves the codec's own word.
     """
 
     expression: str
@@ -66,9 +67,7 @@ def answer_text(family: Family, processor: Any, item: Item) -> str:
         raise ValueError(f"no boxes are known for {item.expression!r}: an item to train on needs them (an empty list means no target)")
     width, height = item.picture.size
     seen = seen_px(family, processor, width, height)
-    # Canonical names join words by underscores, which no model was taught to write.
-    label = item.label.replace("_", " ") or None
-    return family.box_codec.encode(item.boxes_xyxy_px, width, height, seen_px=seen, label=label)
+    return family.box_codec.encode(item.boxes_xyxy_px, width, height, seen_px=seen, label=spoken(item.label) or None)
 
 
 def answer_ids(family: Family, processor: Any, item: Item) -> list[int]:

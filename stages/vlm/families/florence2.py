@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.words import one_line
+from stages.vlm.families.words import referent
 
 TASK = "<OPEN_VOCABULARY_DETECTION>"
 
 
 def _task(expression: str) -> str:
-    return TASK + one_line(expression)
+    return TASK + referent(expression)
 
 
 def _prompt(family: Family, processor: Any, expression: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stages.vlm.codecs.medgemma import square_padding
 from stages.vlm.families.family import Family
-from stages.vlm.families.words import locate_in_json, one_line
+from stages.vlm.families.words import locate_in_json, referent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +25,7 @@ def square_padded(picture: Image) -> Image:
 
 def _instruction(expression: str) -> str:
     return (
-        f"Locate {one_line(expression)}. Answer with a JSON list in a code fence: box_2d as [y0, x0, y1, x1] from 0 to 1000, and label. "
+        f"Locate {referent(expression)}. Answer with a JSON list in a code fence: box_2d as [y0, x0, y1, x1] from 0 to 1000, and label. "
         "Left and right are the patient's. If there is none, answer with an empty list."
     )
 

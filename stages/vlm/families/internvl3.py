@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.words import one_line
+from stages.vlm.families.words import referent
 
 
 def _instruction(expression: str) -> str:
-    phrase = f"<ref>{one_line(expression)}</ref>"
+    phrase = f"<ref>{referent(expression)}</ref>"
     return f"Please provide the bounding box coordinates of the region this sentence describes: {phrase}. If there is none, answer none."
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.words import one_line
+from stages.vlm.families.words import referent
 
 IMAGE = "<image>"
 
 
 def _detect(expression: str) -> str:
     """``;`` separates objects in this family's prompts, so an expression may hold none."""
-    return f"detect {one_line(expression).replace(';', ',')}"
+    return f"detect {referent(expression).replace(';', ',')}"
 
 
 def _prompt(family: Family, processor: Any, expression: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.smart_resize import PIXEL_SETTINGS, qwen_seen
+from stages.vlm.families.pixel_limits import PIXEL_SETTINGS, qwen_seen
 from stages.vlm.families.words import locate_in_json
+
+# Sides of the resized picture are multiples of it: patches of 14 pixels, merged two by two, in every published model.
+FACTOR = 28
 
 QWEN2_5_VL = Family(
     name="qwen2_5_vl",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.smart_resize import PIXEL_SETTINGS, qwen_seen
-from stages.vlm.families.words import one_line
+from stages.vlm.families.pixel_limits import PIXEL_SETTINGS, qwen_seen
+from stages.vlm.families.words import referent
 
 
 def _instruction(expression: str) -> str:
-    return f"Detect the bounding box of <|object_ref_start|>{one_line(expression)}<|object_ref_end|>. If there is none, answer none."
+    return f"Detect the bounding box of <|object_ref_start|>{referent(expression)}<|object_ref_end|>. If there is none, answer none."
 
 
 QWEN2_VL = Family(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stages.vlm.families.family import Family
-from stages.vlm.families.smart_resize import PIXEL_SETTINGS, qwen_seen
+from stages.vlm.families.pixel_limits import PIXEL_SETTINGS, qwen_seen
 from stages.vlm.families.words import locate_in_json
 
 QWEN3_VL = Family(

@@ -16,7 +16,6 @@ from stages.vlm.adapters import AdapterCard, check_adapter, load_contender, writ
 from stages.vlm.bases import base_model, base_processor
 from stages.vlm.card import CARDS, CardError, load_base, weights_hash
 from stages.vlm.families import FAMILIES, Item, end_id, linear_layers, prediction_batch, seen_px
-from stages.vlm.families.smart_resize import smart_resize
 from stages.vlm.loading import LoadError, load_model, load_processor
 from tests.import_closure import ROOT
 from tests.vlm.families.tiny_models import save_tiny
@@ -118,20 +117,6 @@ def test_other_settings_are_another_base_for_an_adapter(tmp_path: Path, qwen: Pa
         check_adapter(tmp_path, load_base(local_card(tmp_path, qwen, max_pixels=32 * 32)))
     with pytest.raises(StageError, match="holds no adapter"):
         load_contender(base, tmp_path / "elsewhere")
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_smart_resize_keeps_its_limits_and_is_the_processors(seed: int) -> None:
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize as reference
-
-    rng = np.random.default_rng(seed)
-    width, height, factor = int(rng.integers(1, 4000)), int(rng.integers(100, 4000)), int(rng.choice([28, 32]))
-    least, most = int(rng.integers(1, 5)) * 200_000, 1_003_520
-    if max(width, height) / min(width, height) > 200:
-        width = height
-    seen = smart_resize(width, height, factor, least, most)
-    assert seen == reference(height, width, factor, least, most)[::-1]
-    assert seen[0] % factor == seen[1] % factor == 0
 
 
 def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, qwen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
