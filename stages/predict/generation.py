@@ -66,7 +66,8 @@ class Pointer:
         items = [Item(ask.expression, picture, None, "") for ask, picture in zip(asks, pictures, strict=True)]
         batch = _on_device(prediction_batch(self.family, self.processor, items), self.model)
         prompt_length = 1 if self.family.encoder_decoder else batch["input_ids"].shape[1]
-        session = Session(self._grammar, [self._seen(ask) for ask in asks]) if self.constrained else None
+        sizes = [(ask.width, ask.height) for ask in asks]
+        session = Session(self._grammar, [self._seen(ask) for ask in asks], sizes) if self.constrained else None
         steering = Steering(session, self._grammar.locations, prompt_length, self._opening)
         try:
             with torch.inference_mode():

@@ -2,7 +2,7 @@
 
 Two sieves. xgrammar masks, for the whole vocabulary at once, what leaves the codec's grammar. A grammar cannot compare
 numbers, so what it lets pass is checked against ``codec.possible``, which knows that a far edge lies beyond the near
-one; decoding is greedy, so only the token that would be written next needs that check. Location tokens are compared
+one, and where the picture ends in its padding; decoding is greedy, so only the token that would be written next needs that check. Location tokens are compared
 as numbers, for all rows and bins at once, and come through the check at the first try.
 """
 
@@ -18,6 +18,7 @@ from stages.predict.locations import Locations, find_locations
 from stages.vlm.codecs import BoxCodec
 
 SeenPx = tuple[int, int] | None
+SizePx = tuple[int, int] | None
 _NEVER = float("-inf")
 
 
@@ -48,8 +49,8 @@ class BoxGrammar:
             self._compiled[text] = self._compiler.compile_grammar(text)
         return xgrammar.GrammarMatcher(self._compiled[text])
 
-    def _possible(self, text: str, seen_px: SeenPx) -> bool:
-        return self.codec.possible(text, self.max_boxes, seen_px)
+    def _possible(self, text: str, seen_px: SeenPx, size_px: SizePx) -> bool:
+        return self.codec.possible(text, self.max_boxes, seen_px, size_px)
 
 
 def _spelled_marks(codec: BoxCodec, tokenizer: Any, pieces: Sequence[bytes]) -> Any:
@@ -65,10 +66,13 @@ def _spelled_marks(codec: BoxCodec, tokenizer: Any, pieces: Sequence[bytes]) -> 
 
 
 class Session:
-    """The answers of one batch under way: what each row has written, and what it may write next."""
+    """The answers of one batch under way: what each row has written, and what it may write next.
 
-    def __init__(self, grammar: BoxGrammar, seen_px: Sequence[SeenPx]) -> None:
-        self._grammar, self._seen = grammar, list(seen_px)
+    Per row ``seen_px``, (width, height) of the picture as the model sees it, and ``size_px``, that of the original picture.
+    """
+
+    def __init__(self, grammar: BoxGrammar, seen_px: Sequence[SeenPx], size_px: Sequence[SizePx]) -> None:
+        self._grammar, self._seen, self._sizes = grammar, list(seen_px), list(size_px)
         self._matchers = [grammar.matcher(seen) for seen in seen_px]
         self._written = [b""] * len(self._seen)
         self._bins: list[list[int]] = [[] for _ in self._seen]
@@ -140,4 +144,4 @@ class Session:
         if token == self._grammar.end_id:
             return True
         text = (self._written[row] + self._grammar.pieces[token]).decode("utf-8", errors="strict")
-        return self._grammar.possible(text, self._seen[row])
+        return self._grammar.possible(text, self._seen[row], self._sizes[row])

@@ -133,6 +133,10 @@ class Codec:
         """See BoxCodec."""
         return answers_ebnf(self.syntax.forms(self.space.highest(seen_px)), self.syntax.nothing, max_boxes)
 
-    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None) -> bool:
+    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None, size_px: tuple[int, int] | None = None) -> bool:
         """See BoxCodec."""
-        return answer_possible(self.syntax.forms(self.space.highest(seen_px)), self.syntax.nothing, prefix, max_boxes)
+        return answer_possible(self.forms(seen_px, size_px), self.syntax.nothing, prefix, max_boxes)
+
+    def forms(self, seen_px: SeenPx | None, size_px: tuple[int, int] | None) -> Sequence[AnswerForm]:
+        """The forms whose answers ``possible`` follows."""
+        return self.syntax.forms(self.space.highest(seen_px))

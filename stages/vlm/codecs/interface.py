@@ -134,8 +134,12 @@ class BoxCodec(Protocol):
         """
         ...
 
-    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None) -> bool:
-        """Whether some answer of ``ebnf`` begins with ``prefix`` and decodes as ok or none (no box reversed or empty)."""
+    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None, size_px: tuple[int, int] | None = None) -> bool:
+        """Whether some answer of ``ebnf`` begins with ``prefix`` and decodes as ok or none (no box reversed or empty).
+
+        ``size_px``: (width, height) of the original image. A codec that counts in a padded picture needs it to tell the
+        image from its padding; without it an answer may lie in the padding. The others ignore it.
+        """
         ...
 
 

@@ -148,7 +148,7 @@ class Molmo:
         """See BoxCodec: at most ``max_boxes`` points."""
         return answers_ebnf(FORMS, NONE_THERE, max_boxes)
 
-    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None) -> bool:
+    def possible(self, prefix: str, max_boxes: int, seen_px: SeenPx | None = None, size_px: tuple[int, int] | None = None) -> bool:
         """See BoxCodec."""
         return answer_possible(FORMS, NONE_THERE, prefix, max_boxes)
 

@@ -93,9 +93,14 @@ def _any(count: int) -> str:
 
 @dataclass(frozen=True)
 class Corners(Digits):
-    """Slots 0 to 3 are x0, y0, x1, y1, from 0 to ``highest`` (of an x, of a y); x1 > x0 and y1 > y0."""
+    """Slots 0 to 3 are x0, y0, x1, y1, from 0 to ``highest`` (of an x, of a y); x1 > x0 and y1 > y0.
+
+    ``within``: narrower ranges of the slots, where only a part of the numbers means the image. For every near edge of its
+    range there is a far edge beyond it.
+    """
 
     highest: tuple[int, int] = (0, 0)
+    within: tuple[range, range, range, range] | None = None
 
     def rule(self, slot: int) -> str:
         """See Numbers."""
@@ -105,6 +110,9 @@ class Corners(Digits):
         """See Numbers. A near edge leaves room for the far edge, so that there is no dead end."""
         highest = self.highest[slot % 2]
         partner = earlier.get((slot + 2) % 4)
-        if slot < 2:
-            return [range(0, highest if partner is None else min(partner, highest))]
-        return [range(1 if partner is None else partner + 1, highest + 1)]
+        near = range(0, highest if partner is None else min(partner, highest))
+        found = near if slot < 2 else range(1 if partner is None else partner + 1, highest + 1)
+        if self.within is None:
+            return [found]
+        inside = self.within[slot]
+        return [range(max(found.start, inside.start), min(found.stop, inside.stop))]

@@ -10,7 +10,8 @@ import xgrammar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.vlm.codecs import CODECS
+from stages.vlm.codecs import CODECS, square_padding
+from stages.vlm.codecs.medgemma import PaddedSteps
 from stages.vlm.codecs.numbers import Digits, digits_rule
 from tests.vlm.codecs.cases import BOX_NAMES, NAMES, SEEN, Case, images_with_boxes
 
@@ -47,6 +48,7 @@ def test_what_is_written_is_in_the_grammar_and_possible_at_every_letter(name: st
     text = CODECS[name].encode(boxes, width, height, SEEN, label=label)
     assert _accepts(name, text)
     assert all(_possible(name, text[:end]) for end in range(len(text) + 1))
+    assert all(CODECS[name].possible(text[:end], MOST, SEEN, (width, height)) for end in range(len(text) + 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,6 +62,28 @@ def test_more_boxes_than_allowed_are_neither_in_the_grammar_nor_possible(name: s
         CODECS[name].ebnf(-1, SEEN)
     with pytest.raises(ValueError, match="max_boxes"):
         CODECS[name].possible("", -1, SEEN)
+
+
+@settings(max_examples=300, deadline=None)
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000), data=st.data())
+def test_with_the_size_a_box_of_the_padded_square_is_possible_exactly_where_it_comes_back_whole(width: int, height: int, data: st.DataObject) -> None:
+    codec = CODECS["medgemma"]
+    side, left, top = square_padding(width, height)
+    # Mostly at the image's edges, where it is decided.
+    edges = [round(1000 * (padding + share * length) / side) for padding, length in ((left, width), (top, height)) for share in (0, 1)]
+    number = st.one_of(st.integers(0, 1000), st.sampled_from(edges).flatmap(lambda edge: st.integers(max(0, edge - 2), min(1000, edge + 2))))
+    numbers = [data.draw(number) for _ in range(4)]
+    text = f'```json\n[{{"box_2d": {numbers}, "label": "x"}}]\n```'
+    whole = codec.decode(text, width, height, strict=True).outcome == "ok"
+    assert codec.possible(text, 1, size_px=(width, height)) is whole
+    assert codec.possible(text, 1) or not whole
+
+
+@given(width=st.integers(1, 5000), height=st.integers(1, 5000))
+def test_in_the_padded_square_every_near_edge_has_a_far_edge_beyond_it(width: int, height: int) -> None:
+    near_x, near_y, far_x, far_y = PaddedSteps(1000).within(width, height)
+    for near, far in ((near_x, far_x), (near_y, far_y)):
+        assert len(near) and len(far) and near[-1] < far[-1] <= 1000
 
 
 UNLIKE = ["x\u0000", "nothing", "[[", "<box", "<loc_01", "<loc1024", "none ", "[ ]", "```json\n[] "]
