@@ -9,6 +9,7 @@ import pytest
 
 from stages.core.params import FinetuneParams, ParamError, ValidationParams
 from stages.core.stage import StageError
+from stages.finetune import training
 from stages.finetune.arms import plan_lessons
 from stages.finetune.jobs import check
 from stages.finetune.lora import adapted, lora_config
@@ -64,18 +65,25 @@ def test_an_adapter_loads_with_peft_and_changes_the_answers(tmp_path: Path, base
     assert sum(differs) > 5
 
 
-def test_a_step_in_parts_is_the_same_step(tmp_path: Path, base: Base) -> None:
-    """Losses are weighed by their answers, so accumulation changes rounding and nothing else."""
+def test_a_step_in_parts_is_the_same_step(tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses are weighed by their answers, which the parts have unequally many of: accumulation changes rounding and nothing else."""
     import torch
     from safetensors.torch import load_file
 
+    losses: list[list[float]] = []
+    monkeypatch.setattr(training, "write_curve", lambda entries, *_: losses.append([entry["loss"] for entry in entries]))
     weights = []
-    for number, accumulation in enumerate((1, 2)):
-        params = changed(accumulation=accumulation, precision="fp32", dense_weight=0.0, max_steps=2)
-        job = job_in(tmp_path / str(number), base, params)
+    for accumulation in (1, 2, 4):
+        params = changed(accumulation=accumulation, images_per_step=4, precision="fp32", dense_weight=0.0, max_steps=4, checkpoint_steps=1, questions_per_image=2)
+        job = job_in(tmp_path / str(accumulation), base, params)
         train(job)
         weights.append(load_file(str(job.out / "adapter_model.safetensors")))
-    assert all(torch.allclose(weights[0][name], weights[1][name], atol=2e-3) for name in weights[0])
+    assert len(losses[0]) == 4 and len(set(losses[0])) == 4
+    for parts, tensors in zip(losses[1:], weights[1:], strict=True):
+        assert parts == pytest.approx(losses[0], rel=1e-6)
+        assert tensors.keys() == weights[0].keys()
+        for name, tensor in tensors.items():
+            assert torch.allclose(tensor, weights[0][name], rtol=1e-4, atol=1e-6), name
 
 
 def test_an_interrupted_run_goes_on_to_the_same_adapter_and_curve(tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
