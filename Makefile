@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro base test test-ops check bench real table
+.PHONY: install repro base test test-ops check bench real sweep table
 
 install: $(VENV)/installed
 
@@ -45,6 +45,12 @@ bench: install
 	python -m tests.benchmarks.ingest
 	python -m tests.benchmarks.verify
 	python -m tests.benchmarks.predict
+
+# Experiments over a grid, SWEEP_JOBS at once; goes on where it was stopped.
+SWEEP_JOBS ?= 2
+sweep: install
+	python -m stages.sweep --jobs $(SWEEP_JOBS) --over finetune.lora.rank=4,32 --over finetune.learning_rate=0.001,0.004 \
+	  --set finetune.max_steps=200 --set 'finetune.arms=[tuned]' --target evaluate
 
 # The same DAG on real images in place: DATA is the folder that holds the datasets, SETS those to take. They are few: fewer steps.
 SETS ?= chaos_ct_liver_slices ct_liver_dicom_seg cxr_covid_segmentations dsb2018_nuclei isic2017_dermoscopy kvasir_polyp_endoscopy \

@@ -45,8 +45,8 @@ def test_metrics_are_tracked_by_git(name: str) -> None:
 
 def test_every_stage_package_has_a_stage_and_a_folder_of_tests() -> None:
     packages = {path.parent.name for path in (ROOT / "stages").glob("*/__main__.py")}
-    # Exports are asked for by hand: no stage depends on them.
-    assert packages - {"export"} == set(STAGES) - {"pretrain", "ingest_across", "audit", "predict_base"}
+    # Exports and sweeps are asked for by hand: no stage depends on them.
+    assert packages - {"export", "sweep"} == set(STAGES) - {"pretrain", "ingest_across", "audit", "predict_base"}
     assert {name for name in packages if not list((ROOT / "tests" / name).glob("test_*.py"))} == set()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.core.cache import cache_dir, load_answer, request_key, store_answer
+from stages.core.cache import CacheError, cache_dir, load_answer, request_key, store_answer
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 
@@ -69,3 +69,10 @@ def test_an_answer_that_is_no_json_is_refused_and_leaves_no_file(tmp_path: Path)
         store_answer("answers", key, {"x": object()})
     assert load_answer("answers", key) is None
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_a_cache_that_cannot_be_made_is_named_with_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("MEDGROUND_CACHE", str(tmp_path / "file"))
+    with pytest.raises(CacheError, match=r"file/numba cannot be written .*set MEDGROUND_CACHE to a folder that is"):
+        cache_dir("numba")

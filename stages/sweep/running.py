@@ -1,0 +1,153 @@
+"""Experiments side by side, each a ``dvc exp run --temp`` in a folder of its own, with a log of its own."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.core.stage import StageError
+from stages.sweep.grid import Experiment
+from stages.sweep.shown import Shown
+
+log = logging.getLogger("medground")
+LOGS = Path("logs/sweep")
+# Where DVC lays the folders of experiments that run by `--temp`.
+_FOLDERS = Path(".dvc/tmp/exps/standalone")
+# DVC sets an experiment up in the workspace (a second or two); two at once get into each other's way.
+_SET_UP_S = 120.0
+_LOCKED = "Unable to acquire lock", "is busy, it is being blocked by"
+_ATTEMPTS = 3
+_POLL_S = 0.2
+
+
+@dataclass
+class _Run:
+    experiment: Experiment
+    process: subprocess.Popen[bytes]
+    attempt: int
+
+
+def missing(wanted: Sequence[Experiment], found: dict[str, Shown]) -> list[Experiment]:
+    """The experiments that are neither there nor under way.
+
+    Raises:
+        StageError: one of that name is there with other parameters.
+    """
+    left = []
+    for experiment in wanted:
+        there = found.get(experiment.name)
+        if there is None:
+            left.append(experiment)
+            continue
+        other = {key: there.params.get(key) for key, value in experiment.values.items() if there.params.get(key) != value}
+        if other and there.params:
+            raise StageError(
+                f"experiment {experiment.name} is there already, with {other} in place of "
+                f"{ {key: experiment.values[key] for key in other} }: choose another --name, or `dvc exp remove {experiment.name}`"
+            )
+        log.info("%s is %s", experiment.name, "under way elsewhere" if there.running else "there already")
+    return left
+
+
+def check_workspace() -> None:
+    """Every experiment starts from the same commit, and DVC touches params.yaml while it sets one up.
+
+    Raises:
+        StageError: tracked files are changed, or this is no repository.
+    """
+    done = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise StageError(f"a sweep needs a git repository with a commit: {done.stderr.strip()}")
+    if done.stdout.strip():
+        raise StageError(
+            f"tracked files are changed:\n{done.stdout.rstrip()}\nCommit them first (git commit -am 'my run'), so that every experiment starts from the same commit"
+        )
+
+
+def run_all(experiments: Sequence[Experiment], jobs: int, targets: Sequence[str]) -> dict[str, int]:
+    """Run the experiments, at most ``jobs`` at once; exit status by name. A failing one stops no other.
+
+    Stopped by Ctrl-C or SIGTERM, it stops those under way and raises KeyboardInterrupt.
+    """
+    from tqdm import tqdm
+
+    waiting, running, ended = [(experiment, 1) for experiment in experiments], list[_Run](), dict[str, int]()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=len(waiting), desc="sweep", unit="experiment") as bar, _stopping(running):
+        while waiting or running:
+            if waiting and len(running) < jobs:
+                experiment, attempt = waiting.pop(0)
+                log.info("%s: started, log in %s", experiment.name, log_of(experiment.name))
+                running.append(_start(experiment, attempt, targets))
+            for run in [run for run in running if run.process.poll() is not None]:
+                running.remove(run)
+                if run.process.returncode != 0 and run.attempt < _ATTEMPTS and _was_locked(run.experiment.name):
+                    waiting.append((run.experiment, run.attempt + 1))
+                    continue
+                ended[run.experiment.name] = run.process.returncode
+                bar.update()
+            time.sleep(_POLL_S)
+    return ended
+
+
+def log_of(name: str) -> Path:
+    """Everything that an experiment has printed."""
+    return LOGS / f"{name}.log"
+
+
+def last_words(name: str, lines: int = 4) -> str:
+    """The end of an experiment's log, as it says itself what went wrong."""
+    if not log_of(name).exists():
+        return "no log"
+    text = log_of(name).read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
+    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _start(experiment: Experiment, attempt: int, targets: Sequence[str]) -> _Run:
+    """Start one, and wait until DVC has set it up or it has ended."""
+    command = ["dvc", "exp", "run", "--temp", "--name", experiment.name]
+    command += [word for setting in experiment.settings for word in ("-S", setting)]
+    before = _folders()
+    with log_of(experiment.name).open("wb") as out:
+        process = subprocess.Popen([*command, *targets], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    patience = time.monotonic() + _SET_UP_S
+    while process.poll() is None and not _folders() - before and time.monotonic() < patience:
+        time.sleep(_POLL_S)
+    return _Run(experiment, process, attempt)
+
+
+def _folders() -> set[Path]:
+    """Folders of experiments that are set up: their parameters lie in them."""
+    return {path.parent for path in _FOLDERS.glob("*/params.yaml")}
+
+
+def _was_locked(name: str) -> bool:
+    words = last_words(name, lines=12)
+    return any(word in words for word in _LOCKED)
+
+
+@contextmanager
+def _stopping(running: list[_Run]) -> Iterator[None]:
+    """Whatever ends the sweep ends the experiments that it started; DVC removes their folders when it is interrupted."""
+    import signal
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for run in running:
+            run.process.send_signal(signal.SIGINT)
+        for run in running:
+            try:
+                run.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                run.process.kill()
