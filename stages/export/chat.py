@@ -17,7 +17,7 @@ from stages.core.stage import StageError
 from stages.export.holdings import Holdings
 from stages.export.layout import Column, Layout, write_lines
 from stages.export.pictures import write_pictures
-from stages.vlm.bases import base_processor
+from stages.vlm.bases import BaseError, base_processor
 from stages.vlm.card import Base, load_base
 from stages.vlm.codecs.qwen2_5 import SeenPixels
 from stages.vlm.codecs.resize import smart_resize
@@ -126,9 +126,11 @@ def _limits(base: Base) -> dict[str, int]:
         return {"factor": FACTOR, **{name: stated[name] for name in PIXEL_SETTINGS}}
     try:
         processor = base_processor(base)
-    except OSError as error:
+    except BaseError as error:
+        if base.card.hub is None:
+            raise
         raise StageError(
-            f"the card of {base.card.name!r} leaves {' and '.join(sorted(PIXEL_SETTINGS.keys() - stated.keys())) or 'nothing'} to the processor of "
+            f"the card of {base.card.name!r} leaves {' and '.join(sorted(PIXEL_SETTINGS.keys() - stated.keys()))} to the processor of "
             f"{base.location}, which cannot be fetched here: state both under `processor` in the card, or go online once"
         ) from error
     images = processor.image_processor

@@ -19,6 +19,7 @@ from stages.vlm.families import FAMILIES, Item, end_id, linear_layers, predictio
 from stages.vlm.loading import LoadError, load_model, load_processor
 from tests.import_closure import ROOT
 from tests.vlm.families.tiny_models import save_tiny
+from tests.vlm.tiny import save_tiny_base
 
 SHIPPED = sorted((ROOT / CARDS).glob("*.yaml"))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -154,3 +155,30 @@ def test_broken_weights_name_the_base(tmp_path: Path, qwen: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "no_such_model"}')
     with pytest.raises(LoadError, match="base 'mine': no model loads from .*config.json"):
         base_model(load_base(local_card(tmp_path, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "loads", "message"),
+    [
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1", base_model, "no model loads .*header.*git lfs pull"),
+        ("tokenizer.json", b"version https://git-lfs.github.com/spec/v1", base_processor, "no processor loads .*git lfs pull"),
+    ],
+)
+def test_a_file_that_was_not_fetched_is_a_known_error_of_a_stage(tmp_path: Path, file: str, content: bytes, loads: Any, message: str) -> None:
+    folder = save_tiny_base(tmp_path / "tiny")
+    (folder / file).write_bytes(content)
+    with pytest.raises(StageError, match=message):
+        loads(load_base(folder))
+
+
+@pytest.mark.parametrize("loads", [base_model, base_processor])
+def test_a_hub_that_cannot_be_reached_is_a_known_error_of_a_stage(tmp_path: Path, loads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("We couldn't connect to 'https://huggingface.co'\nCheck your internet connection")
+
+    for kind in (transformers.AutoProcessor, transformers.AutoModelForImageTextToText):
+        monkeypatch.setattr(kind, "from_pretrained", fail)
+    with pytest.raises(StageError, match=r"base 'mine': no \w+ loads from someone/model \(We couldn't connect .*\): fetch it where there is a network"):
+        loads(load_base(card(tmp_path)))
