@@ -56,8 +56,8 @@ def evaluate(params: Params) -> dict[str, Any]:
     files.write_suites(suites)
     files.write_slices(slice_table(examples, scores, patients, bootstrap))
     files.write_curve(_in_domain(scores))
-    files.write_calibration(_in_domain(models))
-    files.write_precision(precision_rows(examples, contenders))
+    files.write_calibration(_in_domain(models), bootstrap)
+    files.write_precision(precision_rows(examples, contenders, patients, bootstrap))
     files.write_outcomes(contenders, {name: import_faults(name) for name in models})
     figures = files.metrics_of(table, pairs, suites, BASELINES, bootstrap.confidence)
     for suite, note in sorted({(row.suite, row.note) for row in suites if row.note}):

@@ -69,17 +69,17 @@ class Ratio:
 
 
 class Patients:
-    """Who owns which example: turns values per example into sums per patient."""
+    """Who owns which example: turns values per example into sums per patient. ``owner`` is the patient's number of each, (examples,)."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         """``ids``: the patient of every example."""
-        names, self._owner = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
+        names, self.owner = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
         self.count = len(names)
 
     def ratio(self, numerator: np.ndarray, denominator: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0), share: bool = True) -> Ratio:
         """The ratio of two sums over examples. Both have shape (examples,); where the denominator is 0 the numerator is not read."""
         counted = np.where(denominator > 0, numerator, 0.0)
-        sums = [np.bincount(self._owner, weights=values, minlength=self.count) for values in (counted, denominator)]
+        sums = [np.bincount(self.owner, weights=values, minlength=self.count) for values in (counted, denominator)]
         return Ratio(sums[0], sums[1], int((denominator > 0).sum()), bounds, share)
 
 
@@ -99,6 +99,11 @@ def draw_ratios(ratios: Sequence[Ratio], bootstrap: Bootstrap) -> np.ndarray:
     return drawn
 
 
+def patient_weights(count: int, bootstrap: Bootstrap) -> np.ndarray:
+    """How often each of ``count`` patients is drawn, shape (draws, patients), 16 bits each: for figures that are no ratio of sums."""
+    return np.random.default_rng(bootstrap.seed).multinomial(count, np.full(count, 1 / count), size=bootstrap.draws).astype(np.uint16)
+
+
 def estimates(ratios: Sequence[Ratio], bootstrap: Bootstrap) -> list[Estimate]:
     """Value and percentile interval of each ratio; unanimous shares get an exact bound."""
     if not ratios:
@@ -106,7 +111,7 @@ def estimates(ratios: Sequence[Ratio], bootstrap: Bootstrap) -> list[Estimate]:
     drawn = draw_ratios(ratios, bootstrap) if len(ratios[0].numerator) > 1 else np.zeros((1, len(ratios)))
     found = []
     for column, ratio in enumerate(ratios):
-        plain = _estimate(ratio.value, drawn[:, column], ratio.n, ratio.patients, ratio.bounds, bootstrap.confidence)
+        plain = interval_of(ratio.value, drawn[:, column], ratio.n, ratio.patients, ratio.bounds, bootstrap.confidence)
         found.append(widen_unanimous(plain, bootstrap.confidence) if ratio.share else plain)
     return found
 
@@ -122,12 +127,12 @@ def differences(pairs: Sequence[tuple[Ratio, Ratio]], bootstrap: Bootstrap) -> l
         reach = first.bounds[1] - first.bounds[0]
         apart = drawn[:, 2 * number] - drawn[:, 2 * number + 1]
         patients = min(first.patients, second.patients)
-        found.append(_estimate(first.value - second.value, apart, first.n, patients, (-reach, reach), bootstrap.confidence))
+        found.append(interval_of(first.value - second.value, apart, first.n, patients, (-reach, reach), bootstrap.confidence))
     return found
 
 
-def _estimate(value: float, drawn: np.ndarray, n: int, patients: int, bounds: tuple[float, float], confidence: float) -> Estimate:
-    """Percentile interval of one column of draws. Fewer than two patients say nothing about the spread: everything is possible."""
+def interval_of(value: float, drawn: np.ndarray, n: int, patients: int, bounds: tuple[float, float], confidence: float) -> Estimate:
+    """Value and percentile interval of one column of draws (NaN: a draw without a value). Fewer than two patients say nothing about the spread: everything is possible."""
     drawn = drawn[~np.isnan(drawn)]
     if n == 0 or patients < 2:
         return Estimate(value, *bounds, n, patients, (bounds[1] - bounds[0]) / 2)

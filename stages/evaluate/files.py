@@ -9,8 +9,8 @@ from pathlib import Path
 
 from stages.core.records import Score
 from stages.evaluate.answers import Contender
-from stages.evaluate.bootstrap import Estimate, resolvable
-from stages.evaluate.calibration import certain_answers, expected_calibration_error, reliability, risk_coverage
+from stages.evaluate.bootstrap import Bootstrap, Estimate, resolvable
+from stages.evaluate.calibration import calibration_error, certain_answers, reliability, risk_coverage
 from stages.evaluate.measures import GAINS, MAIN, Pair, Table, threshold_curve
 from stages.evaluate.precision import PrecisionRow
 from stages.evaluate.slices import SliceRow
@@ -89,21 +89,27 @@ def write_curve(scores: Mapping[str, Sequence[Score]]) -> None:
 
 
 def write_precision(rows: Iterable[PrecisionRow]) -> None:
-    """One row per contender and group of examples (all, several of the class, each modality)."""
-    names = ("contender", "group", "ap", "ap50", "labels", "targets")
-    _write(PRECISION, names, [(row.contender, row.group, _number(row.ap), _number(row.ap50), row.n_labels, row.n_targets) for row in rows])
+    """One row per contender and group of examples (all, several of the class, each modality); ``draws`` made the intervals."""
+    names = ("contender", "group", "ap", "ap_low", "ap_high", "ap50", "ap50_low", "ap50_high", "labels", "targets", "patients", "draws")
+    _write(
+        PRECISION,
+        names,
+        [(row.contender, row.group, *_cells(row.ap)[:3], *_cells(row.ap50)[:3], row.n_labels, row.n_targets, row.ap.patients, row.draws) for row in rows],
+    )
 
 
-def write_calibration(scores: Mapping[str, Sequence[Score]]) -> None:
-    """Reliability per contender and bin, with the ECE of all its bins, and risk against coverage; of the answers with a confidence."""
+def write_calibration(scores: Mapping[str, Sequence[Score]], bootstrap: Bootstrap) -> None:
+    """Reliability per contender and bin, with the ECE of all its bins and its interval, and risk against coverage.
+
+    Of the answers with a confidence; a contender without any has no row.
+    """
     bins, curve = [], []
     for name, listed in scores.items():
         confidence, right = certain_answers(listed)
-        found = reliability(confidence, right)
-        error = _number(expected_calibration_error(found))
-        bins += [(name, f"{one.low:.1f}", f"{one.high:.1f}", one.n, _number(one.confidence), _number(one.accuracy), error) for one in found if one.n]
+        error = _cells(calibration_error(listed, bootstrap))[:3] if len(confidence) else ()
+        bins += [(name, f"{one.low:.1f}", f"{one.high:.1f}", one.n, _number(one.confidence), _number(one.accuracy), *error) for one in reliability(confidence, right) if one.n]
         curve += [(name, f"{coverage:.2f}", _number(risk), len(confidence)) for coverage, risk in risk_coverage(confidence, right)]
-    _write(RELIABILITY, ("contender", "low", "high", "n", "confidence", "accuracy", "ece"), bins)
+    _write(RELIABILITY, ("contender", "low", "high", "n", "confidence", "accuracy", "ece", "ece_low", "ece_high"), bins)
     _write(RISK, ("contender", "coverage", "risk", "n"), curve)
 
 

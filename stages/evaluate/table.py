@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.core.stage import StageError
-from stages.evaluate.files import METRICS, PRECISION, SUITES, TABLE
+from stages.evaluate.files import METRICS, PRECISION, RELIABILITY, SUITES, TABLE
 from stages.evaluate.measures import MAIN, MEASURES
 
 # What a reader would bet on, in this order.
@@ -42,7 +42,7 @@ def printed_table(markdown: bool) -> str:
 
 
 def printed_suites(markdown: bool) -> str:
-    """The suites of all contenders, one line a measure, and AP by modality.
+    """The suites of all contenders, one line a measure, AP by modality, and the error of the confidences.
 
     Raises:
         StageError: a file is missing.
@@ -56,12 +56,29 @@ def printed_suites(markdown: bool) -> str:
         if row["note"]:
             line["n"] = f"0: {row['note']}"
     body = [[suite, measure, line["n"], *[line.get(name, NOTHING) for name in contenders]] for (suite, measure), line in lines.items()]
-    precision = _read(PRECISION)
-    groups = list(dict.fromkeys(row["group"] for row in precision))
-    found = {(row["contender"], row["group"]): f"{float(row['ap']):.3f} / {float(row['ap50']):.3f}" for row in precision}
-    ap_body = [[name, *[found[name, group] for group in groups]] for name in dict.fromkeys(row["contender"] for row in precision)]
-    parts = [lay_out(["suite", "measure", "n", *contenders], body, markdown), lay_out(["AP / AP50", *groups], ap_body, markdown)]
+    parts = [lay_out(["suite", "measure", "n", *contenders], body, markdown), _precision(markdown)]
+    if told := _calibration():
+        parts.append(f"Expected calibration error of the confidences: {told}.")
     return "\n\n".join(parts)
+
+
+def _precision(markdown: bool) -> str:
+    """AP and AP50 with intervals, a line each per contender."""
+    rows = _read(PRECISION)
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    found = {(row["contender"], row["group"]): row for row in rows}
+    body = [
+        [name, title, *[_range(found[name, group], key) for group in groups]]
+        for name in dict.fromkeys(row["contender"] for row in rows)
+        for key, title in (("ap", "AP"), ("ap50", "AP50"))
+    ]
+    return lay_out(["average precision", "", *groups], body, markdown)
+
+
+def _calibration() -> str:
+    """ECE with interval of each contender that states confidences."""
+    errors = {row["contender"]: _range(row, "ece") for row in _read(RELIABILITY)}
+    return ", ".join(f"{name} {told}" for name, told in errors.items())
 
 
 def lay_out(head: Sequence[str], body: Sequence[Sequence[str]], markdown: bool) -> str:
@@ -93,6 +110,10 @@ def _interval(row: dict[str, str]) -> str:
     if row["n"] == "0":
         return NOTHING
     return f"{float(row['value']):.3f} [{float(row['low']):.3f}, {float(row['high']):.3f}]"
+
+
+def _range(row: dict[str, str], key: str) -> str:
+    return f"{float(row[key]):.3f} [{float(row[f'{key}_low']):.3f}, {float(row[f'{key}_high']):.3f}]"
 
 
 def _signed(gain: dict[str, float]) -> str:

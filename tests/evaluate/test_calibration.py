@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.evaluate.calibration import expected_calibration_error, reliability, risk_coverage
+from stages.core.records import Score
+from stages.evaluate.bootstrap import Bootstrap, Patients
+from stages.evaluate.calibration import calibration_error, drawn_errors, expected_calibration_error, reliability, risk_coverage
+from stages.evaluate.scoring import score_answer
+from tests.evaluate.builders import make_answer, make_example
 
 ANSWERS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -56,3 +62,46 @@ def test_equal_confidences_are_taken_in_no_order() -> None:
 def test_no_answer_with_a_confidence_gives_no_curve() -> None:
     assert risk_coverage(np.zeros(0), np.zeros(0)) == []
     assert expected_calibration_error(reliability(np.zeros(0), np.zeros(0))) == 0
+
+
+TEMPLATE = score_answer(make_example(0, [[1.0, 1.0, 9.0, 9.0]]), make_answer(make_example(0, []), "tuned", []))
+
+
+def scores_of(confidence: np.ndarray, right: np.ndarray, owner: np.ndarray) -> list[Score]:
+    return [dataclasses.replace(TEMPLATE, confidence=float(sure), hit_at_50=bool(hit), patient_id=str(who)) for sure, hit, who in zip(confidence, right, owner, strict=True)]
+
+
+def shifted_answers(generator: np.random.Generator, patients: int, each: int, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidences, rightness and patients: right as often as a confidence whose log-odds are moved by ``shift`` says."""
+    odds = generator.normal(0, 1.2, patients * each) + np.repeat(generator.normal(0, 0.7, patients), each)
+    right = generator.random(len(odds)) < 1 / (1 + np.exp(-odds - shift))
+    return 1 / (1 + np.exp(-odds)), right.astype(float), np.repeat(np.arange(patients), each)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4, -1.0])
+def test_the_interval_of_the_error_covers_the_truth_also_of_honest_confidences(shift: float) -> None:
+    generator = np.random.default_rng(1)
+    confidence, right, _ = shifted_answers(generator, 20_000, 5, shift)
+    truth = 0.0 if shift == 0 else expected_calibration_error(reliability(confidence, right))
+    covered = 0
+    for trial in range(100):
+        found = calibration_error(scores_of(*shifted_answers(generator, 60, 8, shift)), Bootstrap(250, 0.95, trial))
+        covered += found.low <= truth <= found.high
+    assert covered >= 88
+
+
+@given(ANSWERS, st.integers(1, 6))
+def test_the_interval_of_the_error_holds_it_and_stays_in_range(answers: list, patients: int) -> None:
+    confidence, right = arrays(answers)
+    found = calibration_error(scores_of(confidence, right, np.arange(len(right)) % patients), Bootstrap(50, 0.95, 1))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.value == pytest.approx(expected_calibration_error(reliability(confidence, right)))
+
+
+def test_a_draw_of_the_error_is_that_of_the_patients_who_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    confidence, right, owner = shifted_answers(np.random.default_rng(0), 4, 3, 0.5)
+    times = np.array([[2, 0, 1, 1], [1, 1, 1, 1]], np.uint16)
+    monkeypatch.setattr("stages.evaluate.calibration.patient_weights", lambda count, how: times)
+    repeated = np.repeat(np.arange(12), times[0][owner])
+    expected = [expected_calibration_error(reliability(confidence[chosen], right[chosen])) for chosen in (repeated, np.arange(12))]
+    assert drawn_errors(confidence, right, Patients(owner.astype(str).tolist()), Bootstrap(2, 0.95, 1)) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Average precision against a plain reading of COCO's rules."""
+"""Average precision against pycocotools and a plain reading of COCO's rules, and its draws against repeated queries."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from hypothesis import strategies as st
 
 from stages.core.geometry import iou
 from stages.evaluate.answers import join
-from stages.evaluate.precision import average_precision, precision_rows
+from stages.evaluate.bootstrap import Bootstrap, Patients, patient_weights
+from stages.evaluate.precision import MOST_DRAWS, Matched, _evaluated, matched, mean_precision, precision_rows
 from tests.evaluate.builders import make_answer, make_example
 from tests.evaluate.test_matching import boxes
 
 IMAGES = st.lists(st.tuples(st.lists(st.tuples(boxes(), st.sampled_from([0.1, 0.3, 0.6, 0.9])), max_size=3), st.lists(boxes(), max_size=2)), min_size=1, max_size=4)
+
+
+HOW = Bootstrap(120, 0.95, 1)
+
+
+def average_precision(detections: list, targets: list) -> tuple[float, float]:
+    """AP and AP50 of one category, every image as it is."""
+    table = matched(detections, targets, np.arange(len(targets)))
+    ap, ap50 = mean_precision([table], np.ones((1, len(targets))))[0]
+    return float(ap), float(ap50)
 
 
 def plain_ap(detections: list, targets: list, threshold: float) -> float:
@@ -47,6 +58,43 @@ def test_ap50_is_that_of_a_plain_loop(images: list) -> None:
     assert ap50 == pytest.approx(plain_ap(detections, targets, 0.5), abs=1e-6)
 
 
+@settings(deadline=None, max_examples=30)
+@given(IMAGES)
+def test_without_weights_it_is_what_pycocotools_accumulates(images: list) -> None:
+    detections, targets = [drawn for drawn, _ in images], [wanted for _, wanted in images]
+    if not any(targets) or not any(detections):
+        return
+    run = _evaluated(detections, targets)
+    run.accumulate()
+    precision = run.eval["precision"][:, :, 0, 0, -1]
+    assert average_precision(detections, targets) == pytest.approx((precision.mean(), precision[0].mean()), abs=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(IMAGES, st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_a_draw_counts_a_query_as_often_as_its_patient_was_drawn(images: list, times: list[int]) -> None:
+    """Twice the same query is not the same as one query with twice the boxes: copies stand apart and match their own targets."""
+    drawn, wanted = [detections for detections, _ in images], [targets for _, targets in images]
+    repeated = [image for image, count in zip(images, times, strict=False) for _ in range(count)]
+    if not any(wanted):
+        return
+    table = matched(drawn, wanted, np.arange(len(images)))
+    (found,) = mean_precision([table], np.array([times[: len(images)]], float))
+    if any(targets for _, targets in repeated):
+        assert found == pytest.approx(average_precision([d for d, _ in repeated], [t for _, t in repeated]), abs=1e-9)
+    else:
+        assert np.isnan(found).all()
+
+
+def test_a_label_that_a_draw_has_no_target_of_is_left_out_of_its_mean() -> None:
+    box, far = [0.0, 0.0, 10.0, 10.0], [40.0, 40.0, 50.0, 50.0]
+    found = matched([[(box, 0.9)]], [[box]], np.array([0]))
+    lost = matched([[(far, 0.9)]], [[box]], np.array([1]))
+    drawn = mean_precision([found, lost], np.array([[1, 1], [1, 0], [0, 1]], np.uint16))
+    assert np.allclose(drawn, [[0.5, 0.5], [1, 1], [0, 0]])
+    assert np.isnan(mean_precision([found, lost], np.zeros((1, 2)))).all()
+
+
 @given(st.lists(boxes(), min_size=1, max_size=4, unique_by=tuple))
 @settings(deadline=None, max_examples=15)
 def test_every_target_drawn_is_one_and_nothing_drawn_is_zero(targets: list) -> None:
@@ -64,8 +112,8 @@ def test_groups_are_all_several_and_each_modality_without_what_is_held_out() -> 
     box = [10.0, 10.0, 30.0, 40.0]
     examples = [make_example(number, [box], n_same_label=1 + number % 2) for number in range(6)]
     examples.append(make_example(6, [box], modality="mr", unseen=True))
-    found = precision_rows(examples, [join("tuned", examples, [make_answer(example, "tuned", [box]) for example in examples])])
-    assert [(row.group, row.n_targets, row.ap50) for row in found] == [
+    found = precision_rows(examples, [join("tuned", examples, [make_answer(example, "tuned", [box]) for example in examples])], patients_of(examples), HOW)
+    assert [(row.group, row.n_targets, row.ap50.value) for row in found] == [
         ("all", 6, 1.0), ("several of the class", 3, 1.0), ("ct", 3, 1.0), ("xray", 3, 1.0)
     ]  # fmt: skip
 
@@ -74,5 +122,55 @@ def test_an_answer_that_is_no_reading_has_no_boxes() -> None:
     box = [10.0, 10.0, 30.0, 40.0]
     examples = [make_example(number, [box]) for number in range(2)]
     rows = [make_answer(examples[0], "tuned", [box]), dataclasses.replace(make_answer(examples[1], "tuned", [box]), outcome="wrong_count")]
-    (whole, *_) = precision_rows(examples, [join("tuned", examples, rows)])
-    assert whole.ap50 == pytest.approx(51 / 101)
+    (whole, *_) = precision_rows(examples, [join("tuned", examples, rows)], patients_of(examples), HOW)
+    assert whole.ap50.value == pytest.approx(51 / 101)
+
+
+def test_the_interval_holds_the_value_and_takes_a_thousand_draws_at_most() -> None:
+    box, far = [10.0, 10.0, 30.0, 40.0], [60.0, 50.0, 80.0, 70.0]
+    examples = [make_example(number, [box], label="a" if number % 3 else "b") for number in range(40)]
+    answers = [make_answer(example, "tuned", [box if number % 5 else far]) for number, example in enumerate(examples)]
+    rows = precision_rows(examples, [join("tuned", examples, answers)], patients_of(examples), Bootstrap(100_000, 0.95, 1))
+    for row in rows:
+        for found in (row.ap, row.ap50):
+            assert 0 <= found.low <= found.value <= found.high <= 1 and found.low < found.high
+        assert (row.draws, row.ap.patients) == (MOST_DRAWS, 10)
+
+
+def test_one_patient_says_nothing_about_the_spread_and_no_target_gives_no_nan() -> None:
+    box = [10.0, 10.0, 30.0, 40.0]
+    (one, *_) = precision_rows(*rows_of_one([box]), HOW)
+    assert (one.ap.value, one.ap.low, one.ap.high) == (1.0, 0.0, 1.0)
+    (none, *_) = precision_rows(*rows_of_one([]), HOW)
+    assert (none.ap.value, none.ap.low, none.ap.high, none.n_labels) == (0.0, 0.0, 1.0, 0)
+
+
+def rows_of_one(targets: list) -> tuple:
+    examples = [make_example(0, targets)]
+    return examples, [join("tuned", examples, [make_answer(examples[0], "tuned", targets)])], patients_of(examples)
+
+
+def patients_of(examples: list) -> Patients:
+    return Patients([example.patient_id for example in examples])
+
+
+def sure_and_right(generator: np.random.Generator, patients: int, each: int) -> Matched:
+    """Boxes whose chance to be right grows with their confidence, and which resemble each other within a patient."""
+    owner = np.repeat(np.arange(patients), each)
+    sure = generator.normal(0, 1, len(owner)) + np.repeat(generator.normal(0, 0.8, patients), each)
+    overlap = 1 / (1 + np.exp(-sure - generator.normal(0, 1, len(owner))))
+    right = overlap[None] >= np.arange(0.3, 0.8, 0.05)[:, None]
+    order = np.argsort(-sure)
+    return Matched(right[:, order], owner[order], owner)
+
+
+def test_intervals_of_average_precision_cover_the_truth() -> None:
+    """Of 100 small tests about 92 hold it here: percentiles of so few patients are a little narrow, and never far off."""
+    generator = np.random.default_rng(0)
+    truth = mean_precision([sure_and_right(generator, 3000, 5)], np.ones((1, 3000)))[0]
+    covered = np.zeros(2)
+    for trial in range(100):
+        table = sure_and_right(generator, 50, 5)
+        low, high = np.quantile(mean_precision([table], patient_weights(50, Bootstrap(120, 0.95, trial))), [0.025, 0.975], axis=0)
+        covered += (low <= truth) & (truth <= high)
+    assert (covered >= 84).all()

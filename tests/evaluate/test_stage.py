@@ -196,7 +196,10 @@ def test_the_suites_are_printed_with_the_reason_where_they_are_empty(workplace: 
     run()
     shown = printed_suites(markdown=True)
     assert "| unseen | acc_at_50 | 0: evaluate.unseen holds nothing out | - |" in shown
-    assert "| AP / AP50 | all | several of the class | ct | xray |" in shown
+    assert "| average precision |  | all | several of the class | ct | xray |" in shown
+    assert "| tuned | AP50 | 1.000 [1.000, 1.000] |" in shown
+    assert "Expected calibration error of the confidences: base" not in shown, "no answer of base has a confidence"
+    assert "tuned 0.000 [0.000, 0.000], control 0.5" in shown
 
 
 def test_the_printed_table_shows_the_tracked_figures(workplace: Path) -> None:
