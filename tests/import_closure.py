@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GROUND_FLOOR = ("core", "knowledge", "vlm")
 # Plumbing that cannot change what a stage writes: editing it never reruns a stage. What params.py reads is tracked as params.
-EXEMPT = {f"stages/core/{name}.py" for name in ("stage", "tracking", "parallel", "cache", "params")}
+EXEMPT = {f"stages/core/{name}.py" for name in ("stage", "tracking", "parallel", "cache", "params", "storage")}
 
 
 def module_file(module: str) -> Path | None:

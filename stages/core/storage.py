@@ -6,7 +6,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "the quota is used up", errno.EFBIG: "the file would be larger than allowed (ulimit -f)"}
@@ -31,6 +32,27 @@ def storage_fault(error: OSError, places: Sequence[Path | str] = ()) -> str | No
     return None
 
 
+@contextmanager
+def naming_a_full_disk(places: Sequence[Path], *faults: type[Exception]) -> Iterator[None]:
+    """Libraries that write by themselves raise ``faults`` of their own where a disk is full: make it the system's error.
+
+    Raises:
+        OSError: ENOSPC with the place, where one of ``faults`` came and the disk below a place is full; else the fault itself.
+    """
+    try:
+        yield
+    except faults as error:
+        full = next((place for place in places if is_full(place)), None)
+        if full is None:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(full)) from error
+
+
+def is_full(place: Path) -> bool:
+    """Whether the disk below a path, which need not be there yet, has no room for a file of a stage."""
+    return _free_bytes(place) < _FULL_BELOW_BYTES
+
+
 def shut_folder(folder: Path, error: OSError, variable: str) -> str:
     """The message for a folder that cannot be made or written, and that an environment variable chooses."""
     reason = _FULL.get(error.errno or 0) or _SHUT.get(error.errno or 0) or error.strerror
@@ -38,8 +60,10 @@ def shut_folder(folder: Path, error: OSError, variable: str) -> str:
 
 
 def _room(place: Path) -> str:
+    return f"{place}: {_free_bytes(place) / 2**20:.1f} MB free{', full' if is_full(place) else ''}"
+
+
+def _free_bytes(place: Path) -> int:
     while not place.exists() and place != place.parent:
         place = place.parent
-    free = shutil.disk_usage(place).free
-    full = ", full" if free < _FULL_BELOW_BYTES else ""
-    return f"{place}: {free / 2**20:.1f} MB free{full}"
+    return shutil.disk_usage(place).free

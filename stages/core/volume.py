@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from stages.core.storage import naming_a_full_disk
 from stages.core.volume_file import VolumeError, check_content, check_room, file_format, locate_voxels, refuse_not_finite
 from stages.core.volume_header import Header, check_header, states_orientation
 
@@ -258,11 +259,20 @@ def write_volume(path: Path | str, array: np.ndarray, spacing_mm: tuple[float, f
 
     ``spacing_mm`` is [z, y, x]. The position of every voxel stays; only the order in the file changes. The same
     array gives the same bytes (NIfTI's compressed stream is written without a time).
+
+    Raises:
+        OSError: the disk is full. ITK's NIfTI writer then ends a file early without a word, so the file is read back.
+        RuntimeError: the file reads back different all the same.
     """
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(array)
     image.SetSpacing([float(value) for value in reversed(spacing_mm)])
     stored = sitk.DICOMOrient(image, orientation)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    sitk.WriteImage(stored, str(path), useCompression=True)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_a_full_disk([path], RuntimeError):
+        sitk.WriteImage(stored, str(path), useCompression=True)
+        if not np.array_equal(sitk.GetArrayViewFromImage(sitk.ReadImage(str(path))), sitk.GetArrayViewFromImage(stored), equal_nan=True):
+            path.unlink()
+            raise RuntimeError(f"{path}: what was written reads back different")

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.cache import cache_dir, request_key
+from stages.core.cache import cache_dir, cache_root, request_key
 from stages.core.params import FinetuneParams
 from stages.core.records import CorpusImage, to_row
 from stages.core.shards import iter_table
 from stages.core.stage import StageError
+from stages.core.storage import naming_a_full_disk
 from stages.finetune.arms import Lesson
 from stages.finetune.data import PackedRows, Questions, collate_packed, collate_questions
 from stages.finetune.dense import make_head
@@ -87,7 +88,16 @@ def train(job: Job) -> Outcome:
 
     Raises:
         StageError: the loss is not finite, the GPU's memory does not suffice, or the corpus lacks pictures.
+        OSError: the disk of the checkpoints or of the adapter is full.
     """
+    from safetensors import SafetensorError
+
+    # PyTorch and safetensors say "unexpected pos" and the like of a full disk.
+    with naming_a_full_disk([job.out, cache_root()], SafetensorError, RuntimeError):
+        return _train(job)
+
+
+def _train(job: Job) -> Outcome:
     import torch
     from transformers import set_seed
 
