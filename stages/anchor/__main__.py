@@ -12,7 +12,7 @@ from stages.core.parallel import ordered_map
 from stages.core.params import AnchorParams, ParamError, Params, load_params, require
 from stages.core.records import Anchor, AnchorGroup, Sample
 from stages.core.shards import read_table, write_table
-from stages.core.stage import StageError, check_error_rate, count_by, run_stage, worker_count, write_errors
+from stages.core.stage import StageError, check_error_rate, count_by, run_stage, write_errors
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def derive_dataset(params: Params, dataset: str) -> dict[str, Any]:
     require(dataset in params.datasets, "datasets", f"a mapping that holds {dataset!r}", sorted(params.datasets))
     _check(params.anchor)
     samples = read_table(Path("data/samples") / dataset / "samples", Sample)
-    results = ordered_map(partial(derive, params=params.anchor), samples, worker_count(params), f"anchor {dataset}")
+    results = ordered_map(partial(derive, params=params.anchor), samples, params.engine, f"anchor {dataset}")
     anchors = [anchor for result in results for anchor in result.anchors]
     errors = [error for result in results for error in result.errors]
     groups = [group for result in results for group in result.groups]

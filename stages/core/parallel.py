@@ -1,35 +1,65 @@
-"""Ordered map over worker processes; failures come back as values."""
+"""Ordered map over processes of this machine or the workers of a cluster; failures come back as values."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from stages.core.clusters import CLUSTERS
+from stages.core.engines import map_on_cluster
+from stages.core.params import EngineParams, require
 from stages.core.records import ItemError
 
+PROCESSES = "processes"
 T = TypeVar("T")
 R = TypeVar("R")
+
+# Where a map runs: so many processes of this machine, or what `engine` in params.yaml says.
+Workers = int | EngineParams
 
 
 def ordered_map(
     function: Callable[[T], R],
     items: Iterable[T],
-    workers: int,
+    workers: Workers,
     description: str,
 ) -> list[R]:
-    """``[function(item) for item in items]`` over ``workers`` processes, in the order of the items, with a progress bar.
+    """``[function(item) for item in items]`` on the engine, in the order of the items, with a progress bar.
 
-    ``function`` must be picklable and deterministic in its item, so that the result does not depend on the
-    number of workers. It reports a bad item by returning an ItemError; an exception is a defect and stops the stage.
+    ``function`` must be picklable and deterministic in its item, so that the result depends neither on the engine nor on
+    the number of workers. It reports a bad item by returning an ItemError; an exception is a defect and stops the stage.
+
+    Raises:
+        ParamError: the ``engine`` block cannot be used as it stands.
+        StageError: the cluster cannot be used, or lost the work.
     """
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    work = list(items)
-    if workers <= 1 or len(work) < 2:
+    work, count = list(items), worker_count(workers)
+    if isinstance(workers, EngineParams) and workers.kind in CLUSTERS and len(work) > 1:
+        return map_on_cluster(function, work, workers, description)
+    if count <= 1 or len(work) < 2:
         return [function(item) for item in tqdm(work, desc=description, unit="item")]
-    pool = Parallel(n_jobs=workers, return_as="generator", batch_size="auto", inner_max_num_threads=1, backend="loky")
+    pool = Parallel(n_jobs=count, return_as="generator", batch_size="auto", inner_max_num_threads=1, backend="loky")
     return list(tqdm(pool(delayed(function)(item) for item in work), total=len(work), desc=description, unit="item"))
+
+
+def worker_count(workers: Workers) -> int:
+    """Number of worker processes on this machine: as given, or ``engine.workers``, or the cores that this process may use.
+
+    Raises:
+        ParamError: ``engine.kind`` is unknown or ``engine.workers`` is negative.
+    """
+    if isinstance(workers, int):
+        return workers
+    known = (PROCESSES, *CLUSTERS)
+    require(workers.kind in known, "engine.kind", f"one of {', '.join(known)}", workers.kind)
+    require(workers.workers >= 0, "engine.workers", "at least 0", workers.workers)
+    if workers.workers > 0:
+        return workers.workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def split_errors(results: Iterable[Any]) -> tuple[list[Any], list[ItemError]]:

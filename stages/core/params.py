@@ -31,9 +31,11 @@ class DatasetParams:
 
 @dataclass(frozen=True)
 class EngineParams:
-    """How maps over items run. ``workers`` 0 means one per core."""
+    """Where maps over items run: ``workers`` processes of this machine (0: one per core), or the cluster at ``address``."""
 
     workers: int
+    kind: str
+    address: str | None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from stages.core.claims import KINDS, Claim, Scene, Thresholds, margins
 from stages.core.parallel import ordered_map
 from stages.core.params import GenerateParams, Params
 from stages.core.records import ItemError, Query, Writer
-from stages.core.stage import seed_for, worker_count
+from stages.core.stage import seed_for
 from stages.generate import several
 from stages.generate.candidates import group_of
 from stages.generate.difficulty import difficulty
@@ -53,7 +53,7 @@ class GrammarWriter:
     def write(self, scenes: Sequence[Scene], params: Params) -> list[Draft]:
         """Drafts of all scenes; see ``writers.QueryWriter``."""
         work = functools.partial(draft_or_error, params=params.generate, seed=params.seed)
-        return ordered_map(work, scenes, worker_count(params), "generate")
+        return ordered_map(work, scenes, params.engine, "generate")
 
 
 def draft_or_error(scene: Scene, params: GenerateParams, seed: int) -> Draft:

@@ -11,7 +11,6 @@ from stages.core.claims import Scene
 from stages.core.parallel import ordered_map
 from stages.core.params import Params
 from stages.core.records import ItemError, Query, Writer
-from stages.core.stage import worker_count
 from stages.generate.answers import Text, read_answer
 from stages.generate.difficulty import difficulty
 from stages.generate.draft import Draft
@@ -62,7 +61,7 @@ class _Run:
         """Plan all targets, ask about them in waves, put the texts together by scene."""
         generate = self.params.generate
         plan = partial(plan_scene, params=generate, seed=self.params.seed)
-        plans = ordered_map(plan, scenes, worker_count(self.params), "generate: choose targets")
+        plans = ordered_map(plan, scenes, self.params.engine, "generate: choose targets")
         planned = [targets for targets, _ in plans]
         total = sum(map(len, planned))
         if total:

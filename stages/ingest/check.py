@@ -13,7 +13,7 @@ from pathlib import Path
 from stages.core.geometry import decode_mask
 from stages.core.params import IngestParams, ParamError, load_params
 from stages.core.records import ItemError, Sample
-from stages.core.stage import StageError, worker_count
+from stages.core.stage import StageError
 from stages.ingest.card import Card, load_card
 from stages.ingest.cases import Found
 from stages.ingest.explain import explain_patterns
@@ -43,7 +43,7 @@ def main(card_path: str, root: str, overlay: str, limit: int | None = None) -> N
         print("\n".join([head(card), *explain_patterns(card, source.root)]), flush=True)
         found = find_cases(source)
         part = spread(found, limit)
-        results = read_cases(source, part, worker_count(params))
+        results = read_cases(source, part, params.engine)
         print("\n".join(describe(card, found, part, results, params.ingest)))
         samples = [sample for result in results for sample in result.samples]
         if samples:

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from stages.core.parallel import ordered_map
+from stages.core.parallel import Workers, ordered_map
 from stages.core.params import IngestParams, ParamError, Params, require
 from stages.core.records import ItemError, Sample
 from stages.core.shards import write_table
-from stages.core.stage import StageError, check_error_rate, count_by, worker_count, write_errors
+from stages.core.stage import StageError, check_error_rate, count_by, write_errors
 from stages.ingest.card import Card, load_card
 from stages.ingest.cases import Case, Found, refuse_outside
 from stages.ingest.faults import STAGE, Fault
@@ -37,7 +37,7 @@ def ingest(dataset: str, params: Params) -> dict[str, Any]:
         raise ParamError(f"{spec.card}:name is {card.name!r}, but params.yaml calls the dataset {dataset!r}: ids are made of it, so use one name")
     check_limits(params.ingest)
     source = open_source(card, Path(spec.root), params.ingest, f"datasets.{dataset}.root")
-    found, results = read_source(source, worker_count(params))
+    found, results = read_source(source, params.engine)
     lost = found.errors + [error for result in results for error in result.lost]
     partial = [error for result in results for error in result.partial]
     out = Path("data/samples") / dataset
@@ -78,7 +78,7 @@ def open_source(card: Card, root: Path, limits: IngestParams, where: str) -> Sou
     return Source(card, root, limits)
 
 
-def read_source(source: Source, workers: int) -> tuple[Found, list[CaseResult]]:
+def read_source(source: Source, workers: Workers) -> tuple[Found, list[CaseResult]]:
     """All cases of a folder, in the order of their ids."""
     found = find_cases(source)
     return found, read_cases(source, found, workers)
@@ -90,7 +90,7 @@ def find_cases(source: Source) -> Found:
     return refuse_outside(found, source.card, source.root)
 
 
-def read_cases(source: Source, found: Found, workers: int) -> list[CaseResult]:
+def read_cases(source: Source, found: Found, workers: Workers) -> list[CaseResult]:
     """What became of each case, in their order; with a progress bar that shows rate and remaining time."""
     return ordered_map(ingest_case, [(case, source) for case in found.cases], workers, f"{STAGE} {source.card.name}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stages.core.parallel import ordered_map
 from stages.core.params import Params, require
-from stages.core.stage import run_stage, worker_count
+from stages.core.stage import run_stage
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def write_dataset(params: Params, name: str) -> None:
     if root.exists():
         shutil.rmtree(root)
     write = partial(write_case, name=name, root=root, cases=cases, seed=params.seed)
-    subjects = ordered_map(write, range(cases), worker_count(params), f"phantom {name}")
+    subjects = ordered_map(write, range(cases), params.engine, f"phantom {name}")
     write_index(name, root, subjects)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.core.duplicates import Duplicates, Fingerprint, find_duplicates, fingerprint
-from stages.core.parallel import ordered_map
+from stages.core.parallel import Workers, ordered_map
 from stages.core.params import ParamError, Params, SplitParams, UnseenParams, require
 from stages.core.records import Anchor, CorpusImage, Example, Query, Sample
 from stages.core.shards import iter_table, read_table, write_table
 from stages.core.splits import SPLITS
-from stages.core.stage import StageError, run_stage, worker_count
+from stages.core.stage import StageError, run_stage
 from stages.split.corpus import Picture, example_of
 from stages.split.patients import STRICTEST_FIRST, Patient, assign, linked_groups
 from stages.split.texts import shared_texts
@@ -51,7 +51,7 @@ def split_corpus(params: Params) -> dict[str, Any]:
     datasets = sorted(params.datasets)
     pictures = _pictures(datasets)
     order = list(pictures)
-    prints = _fingerprints(datasets, order, worker_count(params))
+    prints = _fingerprints(datasets, order, params.engine)
     stated = stated_splits(pictures.values()) if params.split.keep_source_split else {}
     unseen = unseen_pictures(pictures, params.evaluate.unseen, datasets)
     held_out = {_patient(pictures[sample_id]) for sample_id in unseen}
@@ -131,7 +131,7 @@ def _pictures(datasets: Sequence[str]) -> dict[str, Picture]:
     return pictures
 
 
-def _fingerprints(datasets: Sequence[str], order: Sequence[str], workers: int) -> list[Fingerprint]:
+def _fingerprints(datasets: Sequence[str], order: Sequence[str], workers: Workers) -> list[Fingerprint]:
     """Fingerprints of all pictures in the given order."""
     items = [
         (row["sample_id"], row["image"]) for dataset in datasets for row in iter_table(Path("data/samples") / dataset / "samples", Sample, columns=["sample_id", "image"])

@@ -14,7 +14,7 @@ from stages.core.parallel import ordered_map, split_errors
 from stages.core.params import Params, VerifyParams, require
 from stages.core.records import ItemError, Query, Verdict
 from stages.core.shards import iter_table, write_table
-from stages.core.stage import Table, check_error_rate, count_by, run_stage, worker_count, write_errors
+from stages.core.stage import Table, check_error_rate, count_by, run_stage, write_errors
 from stages.verify.cascade import ACCEPTED, REJECTED, UNDECIDED, Judged, judge_sample
 from stages.verify.foreign.command import add_arguments, run
 from stages.verify.jobs import jobs_of
@@ -44,7 +44,7 @@ def verify(params: Params) -> dict[str, Any]:
     judge = partial(judge_sample, params=params.verify)
     jobs = [job for _, of_dataset in jobs_of(params, queries) for job in of_dataset]
     known = {job.sample.sample_id for job in jobs}
-    judged, errors = split_errors(ordered_map(judge, jobs, worker_count(params), "verify"))
+    judged, errors = split_errors(ordered_map(judge, jobs, params.engine, "verify"))
     errors += [
         ItemError(query.query_id, "verify", "no_sample", "", f"sample {query.sample_id!r} is in no dataset of params.yaml")
         for sample_id, orphans in queries.items()

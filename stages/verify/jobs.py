@@ -9,7 +9,6 @@ from pathlib import Path
 from stages.core.params import Params
 from stages.core.records import Anchor, Query, Sample
 from stages.core.shards import iter_table, read_table
-from stages.core.stage import worker_count
 from stages.verify.cascade import SampleJob
 from stages.verify.norms import NO_NORMS, Norms
 from stages.verify.trials import norms_of, sightings
@@ -35,6 +34,6 @@ def jobs_of(params: Params, queries: dict[str, list[Query]]) -> Iterator[tuple[N
 def jobs_of_pairs(pairs: Sequence[Pair], queries: dict[str, list[Query]], params: Params) -> tuple[Norms, list[SampleJob]]:
     """Norms of the pairs as one dataset (none where no query has a target), and a job for each of them."""
     targets = {anchor_id for sample, _ in pairs for query in queries[sample.sample_id] for anchor_id in query.anchor_ids}
-    norms = norms_of(pairs, params.verify, params.seed, worker_count(params)) if targets else NO_NORMS  # nothing to look at
-    seen = sightings(pairs, targets, norms, params.verify, worker_count(params))
+    norms = norms_of(pairs, params.verify, params.seed, params.engine) if targets else NO_NORMS  # nothing to look at
+    seen = sightings(pairs, targets, norms, params.verify, params.engine)
     return norms, [SampleJob(sample, own, queries[sample.sample_id], seen[sample.sample_id]) for sample, own in pairs]

@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from stages.core.parallel import ordered_map
+from stages.core.parallel import Workers, ordered_map
 from stages.core.params import VerifyParams
 from stages.core.records import Anchor, Sample
 from stages.core.stage import seed_for
@@ -29,7 +29,7 @@ _FACTORS = ((0.4, 0.6), (1.6, 2.2))
 _ANNOTATORS = 2
 
 
-def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: int) -> Norms:
+def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams, seed: int, workers: Workers) -> Norms:
     """Norms of one dataset from a seeded choice of its objects; none, and no work, where nobody could be judged by others."""
     jobs = _jobs(pairs, seed)
     if len({sample.patient_id for sample, _, _ in jobs}) < 2 or sum(len(chosen) for _, _, chosen in jobs) < LEAST_OBJECTS:
@@ -38,7 +38,7 @@ def norms_of(pairs: Sequence[tuple[Sample, list[Anchor]]], params: VerifyParams,
     return fit_norms((trial for trials in found for trial in trials), {sample.patient_id for sample, _ in pairs}, seed)
 
 
-def sightings(pairs: Sequence[tuple[Sample, list[Anchor]]], targets: set[str], norms: Norms, params: VerifyParams, workers: int) -> dict[str, dict[str, Visibility]]:
+def sightings(pairs: Sequence[tuple[Sample, list[Anchor]]], targets: set[str], norms: Norms, params: VerifyParams, workers: Workers) -> dict[str, dict[str, Visibility]]:
     """What is seen of the target anchors, by sample id and anchor id; nothing for a picture that cannot be read."""
     look = partial(_look, targets=targets, params=params)
     seen: dict[str, dict[str, Visibility]] = {}

@@ -25,7 +25,7 @@ def _params(workers: int = 1, **anchor) -> Params:
     base = load_params(ROOT / "params.yaml")
     datasets = {"toy": DatasetParams("card.yaml", "raw")}
     changed = dataclasses.replace(base.anchor, **{"max_error_rate": 0.3, **anchor})
-    return dataclasses.replace(base, datasets=datasets, anchor=changed, engine=EngineParams(workers))
+    return dataclasses.replace(base, datasets=datasets, anchor=changed, engine=EngineParams(workers, "processes", None))
 
 
 def _samples(n: int, empty: int = 0) -> list[Sample]:

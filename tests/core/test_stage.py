@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import shutil
@@ -22,7 +21,6 @@ from stages.core.stage import (
     count_by,
     run_stage,
     seed_for,
-    worker_count,
     write_errors,
     write_metrics,
 )  # fmt: skip
@@ -133,13 +131,6 @@ def test_equal_errors_are_written_once_and_in_order(tmp_path: Path) -> None:
 
 def test_counts_stand_in_the_order_of_names() -> None:
     assert list(count_by(["b", "a", "b"]).items()) == [("a", 1), ("b", 2)]
-
-
-def test_workers_are_the_parameter_or_the_cores(in_a_repository: Path) -> None:
-    params = load_params()
-    engine = dataclasses.replace(params.engine, workers=3)
-    assert worker_count(dataclasses.replace(params, engine=engine)) == 3
-    assert worker_count(dataclasses.replace(params, engine=dataclasses.replace(engine, workers=0))) >= 1
 
 
 def test_a_table_stands_beside_the_metrics_and_holds_names_and_finite_numbers(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def _params(workers: int = 1, datasets: tuple[str, ...] = ("one", "two"), **chan
     chosen = GenerateParams(**{**dataclasses.asdict(GenerateParams("grammar", 10, 0.12, 0.06, 0.08, STYLE_SHARES, 3, 3, "contour", 512, 1, 0.05)), **changes})
     others = {field.name: None for field in dataclasses.fields(Params)}
     sources = {name: DatasetParams("card.yaml", "raw") for name in datasets}
-    return Params(**{**others, "seed": 7, "datasets": sources, "engine": EngineParams(workers), "generate": chosen})
+    return Params(**{**others, "seed": 7, "datasets": sources, "engine": EngineParams(workers, "processes", None), "generate": chosen})
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def params_for(name: str, cases: int, workers: int = 1, seed: int = 7) -> Params:
-    return dataclasses.replace(load_params(ROOT / "params.yaml"), seed=seed, engine=EngineParams(workers=workers), phantom=PhantomParams(cases={name: cases}))
+    return dataclasses.replace(load_params(ROOT / "params.yaml"), seed=seed, engine=EngineParams(workers, "processes", None), phantom=PhantomParams(cases={name: cases}))
 
 
 def digests(root: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.params import EngineParams, ParamError
+from stages.core.params import ParamError
 from stages.core.records import CorpusImage, Example
 from stages.core.shards import read_table
 from stages.core.stage import StageError
@@ -104,7 +104,7 @@ def test_two_runs_on_one_worker_and_on_two_give_the_same_bytes(tmp_path: Path) -
     once = digest()
     assert len(once) == 2
     params = params_for("toy")
-    assert split_corpus(dataclasses.replace(params, engine=EngineParams(workers=2))) == figures
+    assert split_corpus(dataclasses.replace(params, engine=dataclasses.replace(params.engine, workers=2))) == figures
     assert digest() == once
 
 

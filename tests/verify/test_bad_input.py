@@ -91,7 +91,7 @@ def test_a_file_of_bad_queries_is_answered_line_by_line(tree: Path, capsys: pyte
 
 
 def test_the_review_page_shows_bad_queries_as_text(tree: Path) -> None:
-    params = dataclasses.replace(load_params(), datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1))
+    params = dataclasses.replace(load_params(), datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1, "processes", None))
     write_table("data/queries/queries", Query, [query(text, 5, query_id=f"q~{number:02d}") for number, (_, text, _) in enumerate(BAD)])
     verify(params)
     page = render(items_of(draw(read_judged(params), 100, 0.3, params.seed), params, 128), params.seed)

@@ -34,7 +34,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     write_table("data/anchors/set/anchors", Anchor, anchors())
     write_table("data/samples/stray/samples", Sample, [])
     write_table("data/queries/queries", Query, QUERIES)
-    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1))
+    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1, "processes", None))
 
 
 def test_every_query_has_one_fate_and_a_verdict_from_each_check_that_it_reached(params: Params) -> None:
@@ -68,7 +68,7 @@ def test_two_runs_and_two_workers_write_the_same_bytes(params: Params) -> None:
 
     first_figures = json.dumps(verify(params))
     first = content()
-    assert json.dumps(verify(dataclasses.replace(params, engine=EngineParams(2)))) == first_figures
+    assert json.dumps(verify(dataclasses.replace(params, engine=EngineParams(2, "processes", None)))) == first_figures
     assert content() == first
 
 

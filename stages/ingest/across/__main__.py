@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from stages.core.duplicates import Fingerprint, fingerprint, hash_pairs, likeness, same_picture
-from stages.core.parallel import ordered_map
+from stages.core.parallel import Workers, ordered_map
 from stages.core.params import Params, require
 from stages.core.records import Sample
 from stages.core.shards import iter_table, shard_paths
-from stages.core.stage import run_stage, worker_count
+from stages.core.stage import run_stage
 
 METRICS = "metrics/ingest/across.json"
 PLOT = Path("metrics/plots/ingest_duplicates.csv")
@@ -49,7 +49,7 @@ def across(params: Params) -> dict[str, Any]:
     bits = params.ingest.near_duplicate_bits
     require(0 <= bits <= 64, "ingest.near_duplicate_bits", "a number of bits from 0 to 64", bits)
     datasets = sorted(params.datasets)
-    pairs, collisions = shared_pictures(datasets, bits, worker_count(params))
+    pairs, collisions = shared_pictures(datasets, bits, params.engine)
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     with PLOT.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
@@ -84,7 +84,7 @@ def totals(datasets: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def shared_pictures(datasets: Sequence[str], bits: int, workers: int) -> tuple[list[Pair], int]:
+def shared_pictures(datasets: Sequence[str], bits: int, workers: Workers) -> tuple[list[Pair], int]:
     """Pairs of pictures of different datasets that are equal or nearly so, in order, and how many pairs only collide in the hash."""
     jobs: list[tuple[Path, frozenset[str] | None]] = [(path.resolve(), None) for dataset in datasets for path in shard_paths(_samples(dataset))]
     prints = [item for shard in ordered_map(shard_prints, jobs, workers, "perceptual hashes") for item in shard]

@@ -14,7 +14,7 @@ from stages.core.parallel import ordered_map, split_errors
 from stages.core.params import AuditParams, Params, require
 from stages.core.records import ItemError, Query
 from stages.core.shards import iter_table, write_table
-from stages.core.stage import StageError, check_error_rate, run_stage, worker_count, write_errors
+from stages.core.stage import StageError, check_error_rate, run_stage, write_errors
 from stages.verify.audit.figures import faults_without_plants, figures, write_faults
 from stages.verify.audit.run import AuditJob, asked, audit_image, chosen_images
 from stages.verify.audit.trial import CLEAN, Trial
@@ -46,7 +46,7 @@ def audit(params: Params) -> dict[str, Any]:
         queries[query.sample_id].append(query)
     run = partial(audit_image, params=params.verify, queries_planted=params.audit.queries_per_image, seed=params.seed, models=bool(judges))
     jobs = list(_jobs(params, queries))
-    attempts, errors = split_errors(ordered_map(run, jobs, worker_count(params), "audit"))
+    attempts, errors = split_errors(ordered_map(run, jobs, params.engine, "audit"))
     if not attempts:
         raise StageError("there is no query to plant a fault in: run the stage generate, and see `datasets` in params.yaml")
     sitting = asked(attempts, judges, params)
@@ -68,7 +68,7 @@ def _jobs(params: Params, queries: dict[str, list[Query]]) -> Iterator[AuditJob]
     """A seeded choice of the images that have queries, from every dataset, with norms from all images of it."""
     for dataset in sorted(params.datasets):
         pairs = pairs_of(dataset, set(queries))
-        norms = norms_of(pairs, params.verify, params.seed, worker_count(params))
+        norms = norms_of(pairs, params.verify, params.seed, params.engine)
         chosen = set(chosen_images([sample.sample_id for sample, _ in pairs], params.audit.images_per_dataset, params.seed))
         for sample, anchors in pairs:
             if sample.sample_id in chosen:

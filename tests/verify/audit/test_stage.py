@@ -33,7 +33,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     write_table("data/samples/set/samples", Sample, [sample()])
     write_table("data/anchors/set/anchors", Anchor, anchors())
     write_table("data/queries/queries", Query, QUERIES)
-    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1), audit=AuditParams(0.05, 5, 4))
+    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1, "processes", None), audit=AuditParams(0.05, 5, 4))
 
 
 def test_clean_queries_are_counted_before_the_cascade_chose_and_faults_are_planted_in_the_accepted(params: Params) -> None:
@@ -59,7 +59,7 @@ def test_one_worker_or_two_write_the_same_bytes(params: Params) -> None:
 
     first_figures = json.dumps(audit(params))
     first = content()
-    assert json.dumps(audit(dataclasses.replace(params, engine=EngineParams(2)))) == first_figures
+    assert json.dumps(audit(dataclasses.replace(params, engine=EngineParams(2, "processes", None)))) == first_figures
     assert content() == first
 
 

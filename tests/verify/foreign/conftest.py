@@ -22,4 +22,4 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     write_table("data/samples/set/samples", Sample, [sample()])
     write_table("data/anchors/set/anchors", Anchor, anchors())
-    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1))
+    return dataclasses.replace(loaded, datasets={"set": DatasetParams("card", "root")}, engine=EngineParams(1, "processes", None))
