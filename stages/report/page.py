@@ -77,6 +77,8 @@ def _corpus(world: World, datasets: Sequence[str]) -> dict[str, Any]:
         "language": world.language,
         "audit": world.audit,
         "review": world.review,
+        "agreement": statistics.agreement_rows(world.review),
+        "sheet": statistics.sheet(world.examples),
         "codecs": world.codecs,
         "texts": world.texts,
     }
@@ -100,6 +102,7 @@ def _results(world: World, who: Rivals) -> dict[str, Any]:
         "suites": results.suites(found),
         "groups": groups,
         "precision": precision,
+        "precision_draws": max((int(row["draws"]) for row in found.precision), default=0),
         "outcomes": outcomes,
         "readings": readings,
         "calibration": results.calibration_errors(found),

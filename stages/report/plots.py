@@ -136,20 +136,10 @@ def risk_plot(rows: Rows, looks: Mapping[str, Style]) -> str:
 
 
 def precision_plot(rows: Rows, looks: Mapping[str, Style]) -> str:
-    """AP50 of every contender, by group of examples."""
-    groups = list(dict.fromkeys(row["group"] for row in rows))
-    names = [name for name in looks if any(row["contender"] == name for row in rows)]
-    figure, axes = new_figure(6.4, 0.8 + len(groups) * max(0.34, 0.09 * len(names) + 0.1))
-    step = 0.8 / max(len(names), 1)
-    for rank, name in enumerate(names):
-        own = {row["group"]: float(row["ap50"]) for row in rows if row["contender"] == name}
-        y = [at + (rank - (len(names) - 1) / 2) * step for at, group in enumerate(groups) if group in own]
-        values = [own[group] for group in groups if group in own]
-        axes.plot(values, y, color=looks[name].colour, marker=looks[name].marker, markersize=4.5, linestyle="none", label=name)
-    axes.set_yticks(range(len(groups)), groups)
-    axes.set(ylim=(len(groups) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="AP at an IoU of 0.5")
-    legend(axes)
-    return to_svg(figure, "precision")
+    """AP50 of every contender with its interval, by group of examples."""
+    labels = {row["group"]: f"{row['group']} ({row['targets']})" for row in rows}
+    cells = {(row["group"], row["contender"]): (float(row["ap50"]), float(row["ap50_low"]), float(row["ap50_high"])) for row in rows if int(row["targets"])}
+    return _forest(labels, cells, looks, "AP at an IoU of 0.5, with interval by patient", "precision")
 
 
 def size_plot(world: World) -> str:

@@ -118,14 +118,33 @@ def pair_rows(results: Results) -> list[Difference]:
     ]
 
 
-def precision_lines(results: Results) -> tuple[list[str], list[dict[str, Any]]]:
-    """Groups (all, several of the class, each modality), and per contender their (AP, AP50)."""
+@dataclass(frozen=True)
+class Precision:
+    """AP or AP50 of a contender, a cell per group of examples."""
+
+    name: str
+    measure: str
+    cells: list[Cell | None]
+    quiet: bool
+
+
+def precision_lines(results: Results) -> tuple[list[str], list[Precision]]:
+    """Groups (all, several of the class, each modality), and per contender a line of AP and one of AP50."""
     groups = list(dict.fromkeys(row["group"] for row in results.precision))
-    lines = []
-    for name in dict.fromkeys(row["contender"] for row in results.precision):
-        own = {row["group"]: (float(row["ap"]), float(row["ap50"])) for row in results.precision if row["contender"] == name}
-        lines.append({"name": name, "cells": [own.get(group) for group in groups], "quiet": name in results.baselines})
+    rows = {(row["contender"], row["group"]): row for row in results.precision}
+    lines = [
+        Precision(name, title, [ranged(rows[name, group], key, "targets") if (name, group) in rows else None for group in groups], name in results.baselines)
+        for name in dict.fromkeys(row["contender"] for row in results.precision)
+        for key, title in (("ap", "AP"), ("ap50", "AP50"))
+    ]
     return groups, lines
+
+
+def ranged(row: dict[str, str], key: str, count: str = "n") -> Cell | None:
+    """The figure of a CSV row whose interval stands in ``<key>_low`` and ``<key>_high``; None over nothing."""
+    if not int(row[count]):
+        return None
+    return Cell(float(row[key]), float(row[f"{key}_low"]), float(row[f"{key}_high"]), int(row[count]))
 
 
 def outcome_lines(results: Results) -> tuple[list[str], list[dict[str, Any]]]:
@@ -140,6 +159,6 @@ def outcome_lines(results: Results) -> tuple[list[str], list[dict[str, Any]]]:
     return outcomes, lines
 
 
-def calibration_errors(results: Results) -> dict[str, float]:
+def calibration_errors(results: Results) -> dict[str, Cell | None]:
     """Expected calibration error per contender that states a confidence."""
-    return {row["contender"]: float(row["ece"]) for row in results.reliability}
+    return {row["contender"]: ranged(row, "ece") for row in results.reliability}

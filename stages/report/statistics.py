@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
 from stages.core.records import Example, ItemError
+from stages.core.splits import SPLITS
 from stages.report.tables import FATES, World
 
 LABELS_SHOWN = 10
+# How metrics/review.json names the agreement of one reviewer with the verification.
+WITH_CASCADE = "cascade_"
 CHECK_ORDER = ("format", "duplicates", "words", "claims", "priors", "evidence", "judge:endpoint", "judge:local", "judges")
 # What several judges say together stands for what each of them says.
 JUDGES, TOGETHER = ("evidence", "judge:endpoint", "judge:local"), "judges"
@@ -82,6 +86,27 @@ class ErrorRow:
     example: str
 
 
+@dataclass(frozen=True)
+class SheetRow:
+    """What one split holds, or all of them."""
+
+    split: str
+    expressions: int
+    pictures: int
+    patients: int
+    boxes: int
+    kinds: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cohen's kappa between two who judged the same ``n`` queries."""
+
+    who: str
+    kappa: float
+    n: int
+
+
 def sources(world: World, datasets: Sequence[str]) -> list[Source]:
     """One row per dataset of params.yaml, in its order."""
     rows = []
@@ -135,6 +160,35 @@ def modality_rows(world: World) -> list[ModalityRow]:
             )
         )
     return rows
+
+
+def sheet(examples: Sequence[Example]) -> list[SheetRow]:
+    """The counts of the data sheet: a row per split, then their sum."""
+    kinds = sorted({example.kind for example in examples})
+    rows = []
+    for name, chosen in [*((split, [example for example in examples if example.split == split]) for split in SPLITS), ("all", list(examples))]:
+        counts = Counter(example.kind for example in chosen)
+        rows.append(
+            SheetRow(
+                split=name,
+                expressions=len(chosen),
+                pictures=len({example.sample_id for example in chosen}),
+                patients=len({(example.dataset, example.patient_id) for example in chosen}),
+                boxes=sum(len(example.boxes_xyxy_px) for example in chosen),
+                kinds={kind: counts[kind] for kind in kinds},
+            )
+        )
+    return rows
+
+
+def agreement_rows(review: Mapping[str, Any]) -> list[Agreement]:
+    """Kappas of a blind review: between reviewers first, then with the verification; empty where nobody has judged."""
+    found = review.get("agreement", {})
+    names = sorted(key.removeprefix(WITH_CASCADE) for key in found if key.startswith(WITH_CASCADE))
+    pairs = {f"{first}_{second}": f"{first} and {second}" for first in names for second in names}
+    cascade = {"cascade": "all together and the verification", **{f"{WITH_CASCADE}{name}": f"{name} and the verification" for name in names}}
+    rows = [Agreement(cascade.get(key) or pairs.get(key, key.replace("_", " ")), cell["kappa"], cell["n"]) for key, cell in found.items()]
+    return sorted(rows, key=lambda row: (row.who.endswith("the verification"), row.who))
 
 
 def target_shares(examples: Sequence[Example]) -> list[float]:

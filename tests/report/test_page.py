@@ -4,13 +4,14 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from stages.core.params import load_params
-from stages.core.records import Anchor, Query, Sample
+from stages.core.records import Anchor, Example, Query, Sample
 from stages.core.shards import read_table, write_table
 from stages.core.stage import run_stage
 from stages.report.__main__ import report
@@ -210,11 +211,51 @@ def test_a_contender_that_is_not_there_is_replaced(run_copy: Path) -> None:
 
 def test_the_judgement_of_people_is_shown_where_there_is_one(run_copy: Path) -> None:
     share = {"n": 40, "rate": 0.925, "low": 0.8, "high": 0.97}
-    figures = {"queries": 50, "reviewers": 2, "answers": 100, "unsure": 3, "precision": share}
+    agreement = {"cascade": {"kappa": 0.8125, "n": 50}, "cascade_dr_a": {"kappa": 0.7, "n": 50}, "cascade_b": {"kappa": 0.6, "n": 50}, "b_dr_a": {"kappa": 0.412, "n": 48}}
+    figures = {"queries": 50, "reviewers": 2, "answers": 100, "unsure": 3, "precision": share, "agreement": agreement}
     Path("metrics/review.json").write_text(json.dumps(figures), encoding="utf-8")
     params = load_params()
     page = render(load_world(list(params.datasets)), params)
-    assert "50 queries judged blindly by 2 people" in page and "92.5%" in page
+    assert "50 queries judged blindly by 2 people" in page and "92.5%" in page and "Not reviewed yet" not in page
+    assert '<th scope="row">b and dr_a</th><td class="n">0.412</td><td class="n">48</td>' in page
+    assert page.index("b and dr_a") < page.index("all together and the verification") < page.index("b and the verification")
+
+
+def test_without_a_review_the_page_says_so(html: str) -> None:
+    assert "Not reviewed yet" in html and "Cohen" not in html
+
+
+def test_one_reviewer_has_no_agreement_to_state(run_copy: Path) -> None:
+    figures = {"queries": 5, "reviewers": 1, "answers": 5, "unsure": 0, "precision": {"n": 0}, "agreement": {}}
+    Path("metrics/review.json").write_text(json.dumps(figures), encoding="utf-8")
+    params = load_params()
+    assert "No agreement can be stated" in render(load_world(list(params.datasets)), params)
+
+
+def test_the_data_sheet_counts_the_corpus_and_says_how_to_write_it(html: str, finished_run: Path) -> None:
+    examples = read_table(finished_run / "data/corpus/examples", Example)
+    sheet = html[html.index('id="sheet"') : html.index('id="leakage"')]
+    whole = re.search(r'<th scope="row">all</th>(.*?)</tr>', sheet)
+    assert whole is not None
+    assert [int(count) for count in re.findall(r">(\d+)<", whole.group(1))][:4] == [
+        len(examples), len({row.sample_id for row in examples}), len({row.patient_id for row in examples}), sum(len(row.boxes_xyxy_px) for row in examples)
+    ]  # fmt: skip
+    assert "python -m stages.export" in sheet and "croissant.json" in sheet
+
+
+def test_average_precision_and_the_error_of_confidences_have_intervals(html: str) -> None:
+    precision = html[html.index('id="precision"') : html.index('id="calibration"')]
+    assert "AP50" in precision and re.search(r"<b>0\.\d{3}</b> <span class=\"range\">\[0\.\d{3}, [01]\.\d{3}\]", precision)
+    assert "200 draws" in precision
+    told = re.search(r"Expected calibration error:(.*?)\. The dotted", html, flags=re.DOTALL)
+    assert told is not None and told.group(1).count("[") == 3
+
+
+def test_the_folder_of_a_dropped_arm_is_no_part_of_the_page(run_copy: Path) -> None:
+    before = PAGE.read_bytes()
+    shutil.copytree("data/predictions/tuned", "data/predictions/mix")
+    run_stage("report", report)
+    assert PAGE.read_bytes() == before
 
 
 def test_the_record_of_the_run_knows_its_page(run_copy: Path) -> None:
