@@ -50,7 +50,7 @@ WITHOUT_RUN_CACHE = {"evaluate", "pretrain"}
 @pytest.mark.parametrize("name", sorted(set(STAGES) - WITHOUT_RUN_CACHE))
 def test_the_run_cache_can_keep_the_stage(name: str) -> None:
     """DVC keeps no run of a stage that has an out outside the cache which is neither metric nor plot."""
-    assert [entry for entry in _definition(name)["outs"] if not isinstance(entry, str)] == []
+    assert [entry for entry in _definition(name).get("outs", []) if not isinstance(entry, str)] == []
 
 
 def test_every_stage_package_has_a_stage_and_a_folder_of_tests() -> None:
