@@ -76,8 +76,8 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
     modes = [arguments.image is not None, arguments.answers is not None, arguments.endpoint]
     if sum(modes) > 1 or (not any(modes) and arguments.contender is None):
         parser.error("give one of --contender, --endpoint, --import with --name, or --image with --query")
-    if arguments.image is not None and not arguments.query:
-        parser.error("--image needs --query")
+    if arguments.image is not None and not (arguments.query or "").strip():
+        parser.error('--image needs --query, what to look for: --query "the left kidney"')
     if arguments.answers is not None and not arguments.name:
         parser.error("--import needs --name")
     if arguments.answers is None and (arguments.name or arguments.codec):

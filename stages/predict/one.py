@@ -78,8 +78,7 @@ def read_picture(path: Path) -> Image:
     Pictures of more than 8 bits are scaled between percentiles, as a viewer does; for a CT with its window use ``ingest``.
 
     Raises:
-        ValueError: the file is no picture, is damaged or too large.
-        FileNotFoundError: there is no such file.
+        ValueError: the file is missing, is no picture, is damaged or too large.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -89,6 +88,8 @@ def read_picture(path: Path) -> Image:
             picture = ImageOps.exif_transpose(opened)
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is not a picture that can be read (PNG, JPEG, TIFF, ..); volumes and DICOM come in through `python -m stages.ingest`") from error
+    except OSError as error:
+        raise ValueError(f"{path}: the picture cannot be read: {error.strerror or error}") from error
     except (Image.DecompressionBombError, SyntaxError) as error:
         raise ValueError(f"{path}: the picture cannot be decoded: {error}") from error
     if picture.mode in _DEEP_MODES:

@@ -36,12 +36,15 @@ def check_adapter(folder: Path, base: Base) -> AdapterCard:
     """The adapter's card, when it belongs to this base.
 
     Raises:
-        StageError: the folder holds no adapter, or one of another base.
+        StageError: the folder holds no adapter, a damaged one, or one of another base.
     """
     path = folder / CARD
     if not path.exists() or not (folder / "adapter_config.json").exists():
         raise StageError(f"{folder} holds no adapter ({CARD} or adapter_config.json is missing): run `dvc repro finetune`, or `dvc pull`")
-    card = AdapterCard(**json.loads(path.read_text(encoding="utf-8")))
+    try:
+        card = AdapterCard(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise StageError(f"{path} cannot be read ({error}): fetch the adapter anew with `dvc pull`, or run `dvc repro finetune`") from error
     actual = weights_hash(base)
     if card.base_hash != actual:
         raise StageError(
@@ -64,5 +67,10 @@ def load_contender(base: Base, adapter: Path | None, dtype: str = "float32") -> 
     if adapter is None:
         return model
     from peft import PeftModel
+    from safetensors import SafetensorError
 
-    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
+    try:
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
+    except (OSError, ValueError, SafetensorError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise StageError(f"{adapter}: the adapter does not load ({cause}): fetch it anew with `dvc pull`, or run `dvc repro finetune`") from error

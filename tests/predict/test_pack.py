@@ -75,12 +75,25 @@ def test_one_picture_is_answered_in_words_and_with_an_overlay(capsys: pytest.Cap
     assert Image.open("o/a.png").width >= 384
 
 
-@pytest.mark.parametrize("arguments", [["--image", "params.yaml"], ["--image", "gone.png"], ["--image", "x.png", "--adapter", "gone"], ["--image", "x.png", "--base", "gone"]])
-def test_a_bad_file_is_one_message(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--image", "params.yaml"],
+        ["--image", "gone.png"],
+        ["--image", "cut.png"],
+        ["--image", "."],
+        ["--image", "x.png", "--adapter", "gone"],
+        ["--image", "x.png", "--base", "gone"],
+    ],
+)
+def test_a_bad_file_is_one_message_that_names_it(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path("x.png").read_bytes()
+    Path("cut.png").write_bytes(whole[: len(whole) // 2])
     monkeypatch.setattr(sys, "argv", ["predict", "--query", "the circle", *arguments])
     with pytest.raises(SystemExit) as stop:
         entry.main()
-    assert str(stop.value.code).startswith("predict: ") and "\n" not in str(stop.value.code)
+    said = str(stop.value.code)
+    assert said.startswith("predict: ") and "\n" not in said and arguments[-1] in said
 
 
 def test_pictures_of_any_depth_become_rgb(place: Path) -> None:
@@ -102,3 +115,12 @@ def test_the_overlay_frames_the_box() -> None:
     factor = page.width // 64
     assert page.getpixel((10 * factor, 30 * factor)) == (255, 196, 0)
     assert page.getpixel((20 * factor, 30 * factor)) == (0, 0, 0)
+
+
+def test_the_overlay_tells_boxes_apart_and_shows_the_whole_caption() -> None:
+    page = draw_boxes(Image.new("RGB", (400, 400)), [[10, 20, 130, 140], [200, 20, 300, 140]], "the circle")
+    assert page.getpixel((10, 100)) != page.getpixel((200, 100))
+    long = draw_boxes(Image.new("RGB", (400, 400)), [], "the second largest circle from the left, beside the vessel " * 3)
+    assert long.height > page.height and np.asarray(long)[400:, -60:].max() > 0
+    assert np.asarray(long)[-12:].max() > 0 and not np.asarray(long)[:, -2:].any()
+    assert draw_boxes(Image.new("RGB", (3000, 2000)), [], "the circle").size[0] == 3000

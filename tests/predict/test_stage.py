@@ -136,7 +136,16 @@ def test_bad_input_names_the_remedy(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--image", "x.png"], ["--import", "x.jsonl"], ["--contender", "../evil"], ["--contender", "a", "--name", "b"], ["--endpoint", "--image", "x"]]
+    "arguments",
+    [
+        [],
+        ["--image", "x.png"],
+        ["--image", "x.png", "--query", " "],
+        ["--import", "x.jsonl"],
+        ["--contender", "../evil"],
+        ["--contender", "a", "--name", "b"],
+        ["--endpoint", "--image", "x"],
+    ],
 )
 def test_arguments_that_do_not_go_together_are_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["predict", *arguments])

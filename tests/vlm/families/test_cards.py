@@ -18,6 +18,7 @@ from stages.vlm.card import CARDS, CardError, load_base, weights_hash
 from stages.vlm.families import FAMILIES, Item, end_id, linear_layers, prediction_batch, seen_px
 from stages.vlm.loading import LoadError, load_model, load_processor
 from tests.import_closure import ROOT
+from tests.predict.corpus import save_adapter
 from tests.vlm.families.tiny_models import save_tiny
 from tests.vlm.tiny import save_tiny_base
 
@@ -182,3 +183,13 @@ def test_a_hub_that_cannot_be_reached_is_a_known_error_of_a_stage(tmp_path: Path
         monkeypatch.setattr(kind, "from_pretrained", fail)
     with pytest.raises(StageError, match=r"base 'mine': no \w+ loads from someone/model \(We couldn't connect .*\): fetch it where there is a network"):
         loads(load_base(card(tmp_path)))
+
+
+@pytest.mark.parametrize(("file", "content", "message"), [("adapter_model.safetensors", "version https", "does not load"), ("adapter_card.json", "{}", "cannot be read")])
+def test_a_damaged_adapter_is_a_known_error_of_a_stage(tmp_path: Path, file: str, content: str, message: str) -> None:
+    base = save_tiny_base(tmp_path / "tiny")
+    adapter = save_adapter(tmp_path / "adapter", base)
+    assert load_contender(load_base(base), adapter) is not None
+    (adapter / file).write_text(content)
+    with pytest.raises(StageError, match=f"{message}.*dvc pull"):
+        load_contender(load_base(base), adapter)
