@@ -273,6 +273,8 @@ def write_volume(path: Path | str, array: np.ndarray, spacing_mm: tuple[float, f
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming_a_full_disk([path], RuntimeError):
         sitk.WriteImage(stored, str(path), useCompression=True)
-        if not np.array_equal(sitk.GetArrayViewFromImage(sitk.ReadImage(str(path))), sitk.GetArrayViewFromImage(stored), equal_nan=True):
+        # An image has to outlive the views of its voxels.
+        written = sitk.ReadImage(str(path))
+        if not np.array_equal(sitk.GetArrayViewFromImage(written), sitk.GetArrayViewFromImage(stored), equal_nan=True):
             path.unlink()
             raise RuntimeError(f"{path}: what was written reads back different")
