@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.core.volume import VolumeError, plane_slice, plane_spacing, read_volume, same_geometry, window_to_8bit
+from stages.core.volume import VolumeError, plane_slice, plane_spacing, read_volume, same_geometry, window_to_8bit, write_volume
 from tests.nifti import nifti_bytes, reoriented, write_nifti
 
 # RAS+: i grows to the right, j to the front, k to the head; 2 x 3 x 5 mm.
@@ -140,3 +140,19 @@ def test_a_window_maps_its_ends_to_black_and_white_and_clips_beyond() -> None:
     assert window_to_8bit(values, -115, 235).tolist() == [0, 0, 128, 255, 255]
     with pytest.raises(ValueError, match="low < high"):
         window_to_8bit(values, 5, 5)
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".mha"])
+def test_a_volume_that_the_disk_did_not_take_whole_is_an_error_and_no_file(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import SimpleITK as sitk
+
+    array, whole = np.arange(24, dtype=np.int16).reshape(2, 3, 4), sitk.WriteImage
+    write_volume(tmp_path / f"whole{suffix}", array, (1.0, 1.0, 1.0), "RAS")
+
+    def cut_short(image: object, path: str, **options: object) -> None:
+        whole(image * 0, path, **options)
+
+    monkeypatch.setattr(sitk, "WriteImage", cut_short)
+    with pytest.raises(RuntimeError, match="reads back different"):
+        write_volume(tmp_path / f"cut{suffix}", array, (1.0, 1.0, 1.0), "RAS")
+    assert not (tmp_path / f"cut{suffix}").exists()
