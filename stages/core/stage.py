@@ -1,4 +1,4 @@
-"""What every stage's entry shares: parameters, seeds, workers, errors within bounds, the metrics file, tracking."""
+"""What every stage's entry shares: parameters, seeds, errors within bounds, the metrics file, tracking."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stages.core.cache import CacheError, cache_root
 from stages.core.params import ParamError, Params, load_params
 from stages.core.records import ItemError
 from stages.core.shards import write_table
+from stages.core.storage import storage_fault
 
 log = logging.getLogger("medground")
 
@@ -33,7 +35,8 @@ def run_stage(name: str, body: Callable[[Params], dict[str, Any] | None], metric
     """Run a stage's body with checked parameters, write its metrics file and mirror it to the tracker.
 
     ``body`` returns nested metrics (finite numbers only) or None. ``metrics`` is the file's path, by default
-    ``metrics/<name>.json``; ``artifacts`` are files that the tracker gets too. Known errors end the process with one readable message and status 1.
+    ``metrics/<name>.json``; ``artifacts`` are files that the tracker gets too. Known errors, a full
+    disk among them, end the process with one readable message and status 1.
     """
     from stages.core import tracking
 
@@ -44,8 +47,14 @@ def run_stage(name: str, body: Callable[[Params], dict[str, Any] | None], metric
         figures = body(params)
         if figures is not None:
             write_metrics(Path(metrics or f"metrics/{name}.json"), figures)
-    except (ParamError, StageError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except (ParamError, StageError, CacheError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         print(f"\n{name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except OSError as error:
+        fault = storage_fault(error, [cache_root()])
+        if fault is None:
+            raise
+        print(f"\n{name}: {fault}", file=sys.stderr)
         raise SystemExit(1) from error
     tracking.log_stage(name, figures or {}, params, artifacts)
 
@@ -54,13 +63,6 @@ def seed_for(seed: int, *ids: object) -> int:
     """A 63-bit seed from the run's seed and an item's id, so that draws do not depend on the order of items."""
     digest = hashlib.sha256("\x1f".join([str(seed), *map(str, ids)]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def worker_count(params: Params) -> int:
-    """Number of worker processes: ``engine.workers``, or the cores that this process may use."""
-    if params.engine.workers > 0:
-        return params.engine.workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_error_rate(stage: str, errors: Sequence[ItemError], items: int, max_error_rate: float) -> None:
