@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages.evaluate.table import printed_table
+from stages.sweep.table import printed_sweep
 from stages.verify.audit.table import printed_table as printed_audit
 from stages.vlm.codecs.ceiling import printed_table as printed_ceiling
 from tests.import_closure import ROOT
@@ -52,3 +53,15 @@ def test_the_table_of_box_formats_is_the_one_that_the_command_prints(tmp_path: P
     readme = (tmp_path / page).read_text(encoding="utf-8")
     table = readme.split("<!-- codecs -->\n")[1].split("<!-- /codecs -->")[0]
     assert table.strip() == printed_ceiling(tmp_path / "metrics/codecs.json").strip()
+
+
+def test_the_table_of_the_sweep_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
+    for name in ("metrics/sweep.json", "README.md"):
+        shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if shown.returncode != 0:
+            pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    table = readme.split("<!-- sweep: python -m stages.sweep --table --markdown -->\n")[1].split("<!-- /sweep -->")[0]
+    assert table.strip() == printed_sweep(markdown=True, path=tmp_path / "metrics/sweep.json").strip()
