@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 16384
@@ -13,7 +14,7 @@ CHUNK_BYTES = 16384
 class CuttingProxy:
     """Forwards to `endpoint` until `limit_bytes` have gone to the server or (`down`) come from it; then the line is dead.
 
-    `limit_bytes=None` only counts: `connections` and `passed_bytes` say what a client did.
+    `limit_bytes=None` only counts: `connections`, `passed_bytes` and `parts` (of multipart uploads) say what a client did.
     """
 
     def __init__(self, endpoint: str, limit_bytes: int | None, down: bool = False) -> None:
@@ -22,7 +23,7 @@ class CuttingProxy:
         self._limit_bytes, self._down = limit_bytes, down
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self.passed_bytes, self.connections, self.is_cut = 0, 0, False
+        self.passed_bytes, self.connections, self.parts, self.is_cut_by_itself = 0, 0, 0, False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -50,20 +51,29 @@ class CuttingProxy:
         try:
             while data := source.recv(CHUNK_BYTES):
                 sink.sendall(data)
-                if counts and self._is_over(len(data)):
+                if counts and self._is_over(data):
+                    self.is_cut_by_itself = True
                     self._cut()
                     return
             sink.shutdown(socket.SHUT_WR)
         except OSError:  # one end is gone; the other learns it by its own socket
             return
 
-    def _is_over(self, n_bytes: int) -> bool:
+    def wait_for_bytes(self, n_bytes: int, timeout_s: float = 120) -> None:
+        """Return when so many have passed; TimeoutError otherwise."""
+        end = time.monotonic() + timeout_s
+        while self.passed_bytes < n_bytes:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.passed_bytes} bytes passed within {timeout_s} s, expected {n_bytes}")
+            time.sleep(0.01)
+
+    def _is_over(self, data: bytes) -> bool:
         with self._lock:
-            self.passed_bytes += n_bytes
+            self.passed_bytes += len(data)
+            self.parts += data.startswith(b"PUT ") and b"partNumber=" in data.split(b"\r\n", 1)[0]
             return self._limit_bytes is not None and self.passed_bytes >= self._limit_bytes
 
     def _cut(self) -> None:
-        self.is_cut = True
         with self._lock:
             ends = [self._listener, *self._open]
             self._open.clear()

@@ -6,6 +6,7 @@ known SHA-256 and kept in the user's cache folder. MEDGROUND_S3_SERVER=rclone or
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -194,5 +195,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@functools.cache  # making a client takes a third of a second
 def _client(service: str, endpoint: str, key: str, secret: str) -> botocore.client.BaseClient:
     return botocore.session.Session().create_client(service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key=secret)
