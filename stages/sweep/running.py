@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -19,10 +21,12 @@ LOGS = Path("logs/sweep")
 # Where DVC lays the folders of experiments that run by `--temp`.
 _FOLDERS = Path(".dvc/tmp/exps/standalone")
 # DVC sets an experiment up in the workspace (a second or two); two at once get into each other's way.
-_SET_UP_S = 120.0
+_SET_UP_S = 600.0
 _LOCKED = "Unable to acquire lock", "is busy, it is being blocked by"
 _ATTEMPTS = 3
 _POLL_S = 0.2
+# An interrupted DVC puts its things in order; after so long it is killed.
+_PATIENCE_S = 30.0
 
 
 @dataclass
@@ -72,7 +76,7 @@ def check_workspace() -> None:
 def run_all(experiments: Sequence[Experiment], jobs: int, targets: Sequence[str]) -> dict[str, int]:
     """Run the experiments, at most ``jobs`` at once; exit status by name. A failing one stops no other.
 
-    Stopped by Ctrl-C or SIGTERM, it stops those under way and raises KeyboardInterrupt.
+    Interrupted (Ctrl-C, SIGTERM, SIGHUP), it interrupts those under way and raises KeyboardInterrupt.
     """
     from tqdm import tqdm
 
@@ -83,7 +87,9 @@ def run_all(experiments: Sequence[Experiment], jobs: int, targets: Sequence[str]
             if waiting and len(running) < jobs:
                 experiment, attempt = waiting.pop(0)
                 log.info("%s: started, log in %s", experiment.name, log_of(experiment.name))
+                before = _folders()
                 running.append(_start(experiment, attempt, targets))
+                _wait_until_set_up(running[-1].process, before)
             for run in [run for run in running if run.process.poll() is not None]:
                 running.remove(run)
                 if run.process.returncode != 0 and run.attempt < _ATTEMPTS and _was_locked(run.experiment.name):
@@ -109,16 +115,19 @@ def last_words(name: str, lines: int = 4) -> str:
 
 
 def _start(experiment: Experiment, attempt: int, targets: Sequence[str]) -> _Run:
-    """Start one, and wait until DVC has set it up or it has ended."""
     command = ["dvc", "exp", "run", "--temp", "--name", experiment.name]
     command += [word for setting in experiment.settings for word in ("-S", setting)]
-    before = _folders()
     with log_of(experiment.name).open("wb") as out:
-        process = subprocess.Popen([*command, *targets], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        # A session of its own, so that it is interrupted once, by us, and not by the terminal as well.
+        process = subprocess.Popen([*command, *targets], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+    return _Run(experiment, process, attempt)
+
+
+def _wait_until_set_up(process: subprocess.Popen[bytes], before: set[Path]) -> None:
+    """Until a folder is there that was not before, or the process has ended."""
     patience = time.monotonic() + _SET_UP_S
     while process.poll() is None and not _folders() - before and time.monotonic() < patience:
         time.sleep(_POLL_S)
-    return _Run(experiment, process, attempt)
 
 
 def _folders() -> set[Path]:
@@ -134,20 +143,27 @@ def _was_locked(name: str) -> bool:
 @contextmanager
 def _stopping(running: list[_Run]) -> Iterator[None]:
     """Whatever ends the sweep ends the experiments that it started; DVC removes their folders when it is interrupted."""
-    import signal
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         for run in running:
-            run.process.send_signal(signal.SIGINT)
+            _send(run, signal.SIGINT)
         for run in running:
             try:
-                run.process.wait(timeout=30)
+                run.process.wait(timeout=_PATIENCE_S)
             except subprocess.TimeoutExpired:
-                run.process.kill()
+                _send(run, signal.SIGKILL)
+                run.process.wait()
+
+
+def _send(run: _Run, number: signal.Signals) -> None:
+    """To DVC and to the stage that it runs, unless they have ended."""
+    if run.process.poll() is None:
+        os.killpg(run.process.pid, number)
