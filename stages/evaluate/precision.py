@@ -17,7 +17,7 @@ import numpy as np
 
 from stages.core.records import Example
 from stages.evaluate.answers import Contender
-from stages.evaluate.bootstrap import DRAWS_AT_ONCE, Bootstrap, Estimate, Patients, interval_of, patient_weights
+from stages.evaluate.bootstrap import DRAWS_AT_ONCE, Bootstrap, Estimate, Patients, interval_of, patient_weights, widen_unanimous
 from stages.evaluate.scoring import are_confidences
 
 ALL = "all"
@@ -89,8 +89,13 @@ def _row(contender: Contender, group: str, examples: Sequence[Example], members:
     owners = np.concatenate([table.target_owner for table in tables]) if tables else np.zeros(0, int)
     value, drawn = (mean_precision(tables, one) for one in (np.ones((1, patients.count)), weights))
     n_patients = len(np.unique(owners))
-    ap, ap50 = (interval_of(float(value[0, column]) if tables else 0.0, drawn[:, column], len(owners), n_patients, (0.0, 1.0), bootstrap.confidence) for column in (0, 1))
+    ap, ap50 = (_interval(float(value[0, column]) if tables else 0.0, drawn[:, column], len(owners), n_patients, bootstrap.confidence) for column in (0, 1))
     return PrecisionRow(contender.name, group, ap, ap50, len(tables), len(owners), bootstrap.draws)
+
+
+def _interval(value: float, drawn: np.ndarray, n: int, patients: int, confidence: float) -> Estimate:
+    """Percentiles; where nothing or everything is found, so that resampling sees no spread, the exact bound of a share (AP is then the recall)."""
+    return widen_unanimous(interval_of(value, drawn, n, patients, (0.0, 1.0), confidence), confidence)
 
 
 def _detections(contender: Contender, index: int) -> list[tuple[list[float], float]]:

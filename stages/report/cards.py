@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -103,3 +104,8 @@ def readable_claim(text: str) -> str:
     if fields.get("number") is not None and f"{fields['number']:g}" != words[2]:
         words.append(f"{fields['number']:g}")
     return " ".join(words).replace("_", " ")
+
+
+def readable_evidence(text: str) -> str:
+    """What a check found, with the claims that it quotes as JSON in words."""
+    return re.sub(r"\{[^{}]*\}", lambda found: readable_claim(found[0]), text)

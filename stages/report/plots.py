@@ -164,5 +164,5 @@ def size_plot(world: World) -> str:
         xlabel="share of the image that a target's box covers",
         ylabel="share of the boxes",
     )
-    legend(axes, 4)
+    legend(axes)
     return to_svg(figure, "sizes")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.core.records import Query
 from stages.core.stage import seed_for
-from stages.report.cards import Card, Gallery, drawable, frame_of, of_every, readable_claim, spread
+from stages.report.cards import Card, Gallery, drawable, frame_of, of_every, readable_claim, readable_evidence, spread
 from stages.report.statistics import stops
 from stages.report.tables import World
 
@@ -60,7 +60,7 @@ def _stops(verdicts: pd.DataFrame) -> dict[str, list[Stop]]:
 
 def _query_card(world: World, query: Query, outcome: str, against: Sequence[Stop]) -> Card:
     known = [anchor_id for anchor_id in query.anchor_ids if anchor_id in world.anchors.index]
-    notes = [(f"{check}: {reason.replace('_', ' ')}", evidence) for check, reason, evidence in against]
+    notes = [(f"{check}: {reason.replace('_', ' ')}", readable_evidence(evidence)) for check, reason, evidence in against]
     if len(known) < len(query.anchor_ids):
         notes.append(("not drawn", "a target id that no anchor has"))
     return Card(
@@ -108,5 +108,5 @@ def _trial_card(world: World, trial: dict[str, Any], outcome: str) -> Card:
         outcome=f"fault {outcome}",
         text=trial["text"],
         targets=drawable(laid.get(anchor_id, world.anchors["box_xyxy_px"].get(anchor_id)) for anchor_id in ids),
-        notes=[("planted", f"{trial['fault'].replace('_', ' ')} ({trial['group']})"), (said, trial["evidence"])],
+        notes=[("planted", f"{trial['fault'].replace('_', ' ')} ({trial['group']})"), (said, readable_evidence(trial["evidence"]))],
     )

@@ -15,6 +15,7 @@ from stages.core.splits import SPLITS
 from stages.report.tables import FATES, World
 
 LABELS_SHOWN = 10
+KINDS = ("single", "name", "multi", "none")
 # How metrics/review.json names the agreement of one reviewer with the verification.
 WITH_CASCADE = "cascade_"
 CHECK_ORDER = ("format", "duplicates", "words", "claims", "priors", "evidence", "judge:endpoint", "judge:local", "judges")
@@ -164,7 +165,7 @@ def modality_rows(world: World) -> list[ModalityRow]:
 
 def sheet(examples: Sequence[Example]) -> list[SheetRow]:
     """The counts of the data sheet: a row per split, then their sum."""
-    kinds = sorted({example.kind for example in examples})
+    kinds = sorted({example.kind for example in examples}, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind))
     rows = []
     for name, chosen in [*((split, [example for example in examples if example.split == split]) for split in SPLITS), ("all", list(examples))]:
         counts = Counter(example.kind for example in chosen)

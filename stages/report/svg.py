@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Stands for the page's text colour: replaced by currentColor, so that a plot is readable in the light and the dark theme.
 INK = "#010203"
+LEGEND_COLUMNS = 6
 # Written as these stand-ins, replaced by the theme's colours (--c0 ... in page.css).
 COLOURS = ("#0102f0", "#0102f1", "#0102f2", "#0102f3", "#0102f4", "#0102f5", "#0102f6")
 
@@ -28,10 +29,19 @@ def new_figure(width_in: float, height_in: float, grid: str = "x") -> tuple[Figu
     return figure, axes
 
 
-def legend(axes: Axes, columns: int = 5) -> None:
-    """The legend above the plot, where it covers nothing; none without a named line."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=8, handletextpad=0.3, columnspacing=1)
+def legend(axes: Axes) -> None:
+    """The legend above the plot, where it covers nothing; none without a named line. Names stay in their order, row by row."""
+    handles, names = axes.get_legend_handles_labels()
+    if not names:
+        return
+    rows = -(-len(names) // LEGEND_COLUMNS)
+    columns = -(-len(names) // rows)
+    # matplotlib fills column by column.
+    order = [row * columns + column for column in range(columns) for row in range(rows) if row * columns + column < len(names)]
+    axes.legend(
+        [handles[at] for at in order], [names[at] for at in order],
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=8, handletextpad=0.3, columnspacing=1,
+    )  # fmt: skip
 
 
 def to_svg(figure: Figure, salt: str) -> str:

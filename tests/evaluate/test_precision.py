@@ -137,6 +137,14 @@ def test_the_interval_holds_the_value_and_takes_a_thousand_draws_at_most() -> No
         assert (row.draws, row.ap.patients) == (MOST_DRAWS, 10)
 
 
+def test_where_nothing_is_found_the_interval_is_the_exact_bound_of_a_recall_of_zero() -> None:
+    box, far = [10.0, 10.0, 30.0, 40.0], [60.0, 50.0, 80.0, 70.0]
+    examples = [make_example(number, [box]) for number in range(40)]
+    (lost, *_) = precision_rows(examples, [join("tuned", examples, [make_answer(example, "tuned", [far]) for example in examples])], patients_of(examples), HOW)
+    assert (lost.ap50.value, lost.ap50.low) == (0.0, 0.0)
+    assert lost.ap50.high == pytest.approx(1 - 0.025 ** (1 / 10))
+
+
 def test_one_patient_says_nothing_about_the_spread_and_no_target_gives_no_nan() -> None:
     box = [10.0, 10.0, 30.0, 40.0]
     (one, *_) = precision_rows(*rows_of_one([box]), HOW)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.report.cards import of_every, readable_claim, spread
+from stages.report.cards import of_every, readable_claim, readable_evidence, spread
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers())), st.integers(0, 12))
@@ -33,3 +33,8 @@ def test_every_kind_has_an_example_even_beyond_the_limit(items: list[tuple[int, 
     kinds = {item[0] for item in items}
     assert {item[0] for item in chosen} == kinds
     assert len(chosen) == max(len(kinds), min(limit, len(items)))
+
+
+def test_claims_that_evidence_quotes_read_as_words() -> None:
+    said = '{"kind": "relation", "other": "pituitary gland", "value": "inside"} of a/b/0#1: 2 < {3}'
+    assert readable_evidence(said) == "relation = inside pituitary gland of a/b/0#1: 2 < {3}"
