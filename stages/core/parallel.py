@@ -10,6 +10,7 @@ from stages.core.clusters import CLUSTERS
 from stages.core.engines import map_on_cluster
 from stages.core.params import EngineParams, require
 from stages.core.records import ItemError
+from stages.core.stage import StageError
 
 PROCESSES = "processes"
 T = TypeVar("T")
@@ -32,9 +33,10 @@ def ordered_map(
 
     Raises:
         ParamError: the ``engine`` block cannot be used as it stands.
-        StageError: the cluster cannot be used, or lost the work.
+        StageError: a worker process died, or the cluster cannot be used or lost the work.
     """
     from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
     from tqdm import tqdm
 
     work, count = list(items), worker_count(workers)
@@ -43,7 +45,10 @@ def ordered_map(
     if count <= 1 or len(work) < 2:
         return [function(item) for item in tqdm(work, desc=description, unit="item")]
     pool = Parallel(n_jobs=count, return_as="generator", batch_size="auto", inner_max_num_threads=1, backend="loky")
-    return list(tqdm(pool(delayed(function)(item) for item in work), total=len(work), desc=description, unit="item"))
+    try:
+        return list(tqdm(pool(delayed(function)(item) for item in work), total=len(work), desc=description, unit="item"))
+    except BrokenProcessPool as error:
+        raise StageError(f"{description}: a worker process was killed, mostly for want of memory: lower engine.workers ({count}) in params.yaml") from error
 
 
 def worker_count(workers: Workers) -> int:

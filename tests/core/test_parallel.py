@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 import sys
 
 import pytest
@@ -15,6 +17,7 @@ from stages.core.engines import task_size
 from stages.core.parallel import ordered_map, split_errors, worker_count
 from stages.core.params import EngineParams, ParamError
 from stages.core.records import ItemError
+from stages.core.stage import StageError
 from tests.import_closure import ROOT
 
 
@@ -42,6 +45,17 @@ def test_a_failed_item_is_a_value_in_its_place(workers: int) -> None:
 def test_a_defect_stops_the_map(workers: int) -> None:
     with pytest.raises(ArithmeticError, match="-4 is negative"):
         ordered_map(halve, [2, -4, 6], workers, "halve")
+
+
+def die(number: int) -> int:
+    """What the kernel does where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_killed_worker_process_says_what_to_lower() -> None:
+    with pytest.raises(StageError, match="halve: a worker process was killed.*lower engine.workers"):
+        ordered_map(die, [2, 4], 2, "halve")
 
 
 def test_nothing_maps_to_nothing() -> None:
