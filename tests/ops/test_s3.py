@@ -59,14 +59,15 @@ def test_what_one_clone_ran_another_takes_from_the_run_cache(reproduced: Path, s
     first = Machine.copied(reproduced, tmp_path / "first", s3, bucket)
     second = Machine.cloned(reproduced, tmp_path / "second", s3, bucket)
     for machine in (first, second):
-        write_params(machine.folder, {"report": {"samples_per_gallery": 3}})
-    assert first.ran() == ["report"]
+        write_params(machine.folder, {"split": {"perceptual_distance": 3}})
+    assert first.ran("--single-item", "split") == ["split"]
     first.dvc("push", "--run-cache")
-    done = second.dvc("repro", "--pull")
+    done = second.dvc("repro", "--pull", "--single-item", "split")
     assert "Running stage" not in done.stdout
-    assert "Stage 'report' is cached" in done.stdout
-    assert digests(second.folder, ("metrics/report",)) == digests(first.folder, ("metrics/report",)) != {}
-    assert (second.folder / "dvc.lock").read_bytes() == (first.folder / "dvc.lock").read_bytes()
+    assert "Stage 'split' is cached" in done.stdout
+    assert digests(second.folder, ("data/corpus",)) == digests(first.folder, ("data/corpus",)) != {}
+    for tracked in ("dvc.lock", "metrics/split.json"):
+        assert (second.folder / tracked).read_bytes() == (first.folder / tracked).read_bytes()
 
 
 def test_two_pushes_at_once_both_arrive(reproduced: Path, s3: S3Server, bucket: str, tmp_path: Path) -> None:
