@@ -31,15 +31,13 @@ from tests.tiny_clone import copy_of_the_repository, environment_of, write_param
 
 TARGET = ROOT / "metrics/bench/stages.json"
 SCALES = (1, 4, 16)
-# How often each command runs at a scale; the median counts.
-RUNS = {1: 3, 4: 3, 16: 1}
-# Studies at 1x: about 24 pictures of each of the four modalities (a volume gives at most three).
-CASES = {"ct_phantom": 8, "cxr_phantom": 24, "us_phantom": 24, "micro_phantom": 24}
+# Studies at 1x: six pictures of each of the four modalities (a volume gives three).
+CASES = {"ct_phantom": 2, "cxr_phantom": 6, "us_phantom": 6, "micro_phantom": 6}
 STEPS = 40
-# Probes and the audit ask about a fixed number of examples in a default run; here the audit takes what there is.
+# The audit asks about a fixed number of pictures, whatever the data; the probes too, and are left out.
 SETTINGS: dict[str, Any] = {
     "engine": {"kind": "processes", "workers": 1},
-    "audit": {"images_per_dataset": 10**6},
+    "audit": {"images_per_dataset": 6},
     "finetune": {"max_steps": STEPS, "arms": ["tuned", "control"], "validation": {"every_steps": 0}, "loader_workers": 0},
     "predict": {"probe_examples": 0},
 }
@@ -77,7 +75,7 @@ def measured(command: list[str], folder: Path) -> Cost:
     Raises:
         RuntimeError: it failed; the end of what it printed is in the message.
     """
-    environment = environment_of(folder, {"MEDGROUND_TRACKING": "off", "OMP_NUM_THREADS": "1"})
+    environment = environment_of(folder, {"MEDGROUND_TRACKING": "off", "OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(folder.parent / "numba")})
     with tempfile.TemporaryFile("w+") as output:
         begun = time.perf_counter()
         process = subprocess.Popen([sys.executable, "-m", f"stages.{command[0]}", *command[1:]], cwd=folder, env=environment, stdout=output, stderr=output)
@@ -116,7 +114,7 @@ def repeated(commands: list[list[str]], folder: Path, runs: int) -> Cost:
     for command in commands:
         turns = []
         for _ in range(runs):
-            _forget_answers(Path(environment_of(folder)["MEDGROUND_CACHE"]))
+            shutil.rmtree(environment_of(folder)["MEDGROUND_CACHE"], ignore_errors=True)
             turns.append(measured(command, folder))
         costs.append(turns)
     return Cost(
@@ -126,26 +124,28 @@ def repeated(commands: list[list[str]], folder: Path, runs: int) -> Cost:
     )
 
 
-def _forget_answers(cache: Path) -> None:
-    """Checkpoints and answers that a run would go on from; machine code, compiled once per machine, stays."""
-    for folder in cache.glob("*"):
-        if folder.name != "numba":
-            shutil.rmtree(folder)
-
-
 def at_scale(scale: int, work: Path, runs: int) -> dict[str, Any]:
-    """Costs of all stages at so many times the data, and how many pictures, queries and examples there were."""
+    """Costs of all stages at so many times the data, and how many pictures, queries and examples there were.
+
+    What is measured already in ``work`` stays, so that a benchmark that was stopped goes on.
+    """
     from tqdm import tqdm
 
-    folder = work / f"x{scale}"
-    shutil.rmtree(folder, ignore_errors=True)
-    copy_of_the_repository(folder)
-    _set_params(folder, scale)
-    costs = {}
+    folder, kept = work / f"x{scale}", work / f"costs_x{scale}.json"
+    if not kept.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        copy_of_the_repository(folder)
+        _set_params(folder, scale)
+        kept.write_text("{}", encoding="utf-8")
+    costs = json.loads(kept.read_text(encoding="utf-8"))
     with tqdm(STAGES.items(), desc=f"{scale}x", unit="stage") as bar:
         for name, commands in bar:
             bar.set_postfix_str(name)
-            costs[name] = asdict(repeated(commands, folder, runs))
+            if name == "anchor" and not (work / "numba").exists():
+                measured(commands[0], folder)  # compiles, once on a machine
+            if name not in costs:
+                costs[name] = asdict(repeated(commands, folder, runs))
+                kept.write_text(json.dumps(costs), encoding="utf-8")
     return {"samples": _rows(folder, "samples/*/samples"), "queries": _rows(folder, "queries/queries"), "examples": _rows(folder, "corpus/examples"), "stages": costs}
 
 
@@ -241,6 +241,7 @@ def main() -> None:
     """Measure and write metrics/bench/stages.json, or print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.stages", description=__doc__)
     parser.add_argument("--work", type=Path, help="folder for the copies; kept, with what was measured (default: a temporary one)")
+    parser.add_argument("--runs", type=int, default=1, help="how often each command runs; the median counts (default: 1; more on a machine that others use)")
     parser.add_argument("--table", action="store_true", help="print the table of metrics/bench/stages.json instead")
     parser.add_argument("--out", type=Path, default=TARGET, help="where the figures go")
     arguments = parser.parse_args()
@@ -248,15 +249,11 @@ def main() -> None:
         print(printed_table(arguments.out))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        work = arguments.work or Path(temporary)
+        work = (arguments.work or Path(temporary)).resolve()
         work.mkdir(parents=True, exist_ok=True)
-        scales = {}
-        for scale in SCALES:
-            kept = work / f"costs_x{scale}.json"
-            if not kept.is_file():
-                kept.write_text(json.dumps(at_scale(scale, work, RUNS[scale])), encoding="utf-8")
-            scales[scale] = json.loads(kept.read_text(encoding="utf-8"))
-    figures = {"machine": machine(), "versions": versions(), "settings": {"worker_processes": 1, "optimiser_steps": STEPS, "arms": 2}, **summary(scales)}
+        scales = {scale: at_scale(scale, work, arguments.runs) for scale in SCALES}
+    settings = {"worker_processes": 1, "runs": arguments.runs, "optimiser_steps": STEPS, "arms": 2}
+    figures = {"machine": machine(), "versions": versions(), "settings": settings, **summary(scales)}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print(printed_table(arguments.out))
