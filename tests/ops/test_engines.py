@@ -25,6 +25,7 @@ from stages.core.records import ItemError
 from stages.core.stage import StageError
 from tests.import_closure import ROOT
 from tests.ops.clusters import DaskCluster, dask_cluster, ray_cluster
+from tests.tiny_clone import run, write_params
 
 
 def halve(number: int) -> int | ItemError:
@@ -128,6 +129,11 @@ def written_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def test_stages_write_the_same_bytes_on_processes_and_on_dask(dask: DaskCluster, written_here: dict[str, str], tmp_path: Path) -> None:
     assert _stage_outputs(tmp_path, dask.engine) == written_here
+
+
+def test_another_engine_reruns_nothing(copy: Path) -> None:
+    write_params(copy, {"engine": {"kind": "dask", "workers": 3, "address": "tcp://nowhere:1"}})
+    assert "Running stage" not in run(copy, "dvc", "repro", "--dry").stdout
 
 
 def test_workers_of_another_version_are_named(dask: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
