@@ -14,6 +14,7 @@ from stages.finetune.arms import plan_lessons
 from stages.finetune.jobs import check
 from stages.finetune.lora import adapted, lora_config
 from stages.finetune.training import Job, train
+from stages.vlm.adapters import load_contender
 from stages.vlm.card import Base, load_base
 from tests.finetune.corpus import LORA, PARAMS, write_corpus
 from tests.vlm.tiny import save_tiny_base
@@ -163,8 +164,10 @@ def test_too_little_memory_on_the_gpu_names_what_to_lower(tmp_path: Path, base: 
      {"location_loss": False, "dense_weight": 0.0}, {"lora": dataclasses.replace(LORA, targets=["text"], modules_to_save=[], dropout=0.1)},
      {"loader_workers": 1}],
 )  # fmt: skip
-def test_every_setting_trains(tmp_path: Path, base: Base, values: dict[str, object]) -> None:
-    assert train(job_in(tmp_path, base, changed(max_steps=2, **values))).steps == 2
+def test_every_setting_trains_and_its_adapter_loads(tmp_path: Path, base: Base, values: dict[str, object]) -> None:
+    job = job_in(tmp_path, base, changed(max_steps=2, **values))
+    assert train(job).steps == 2
+    assert load_contender(base, job.out) is not None
 
 
 def test_an_unknown_part_of_the_model_lists_the_known_ones(base: Base) -> None:
