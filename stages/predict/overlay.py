@@ -34,7 +34,7 @@ def draw_boxes(picture: Image, boxes_xyxy_px: Sequence[Sequence[float]], caption
         pen.rectangle([value * factor for value in box], outline=colour, width=max(2, min(large.size) // 250))
         if len(boxes_xyxy_px) > 1:
             corner = (box[0] * factor + margin, box[1] * factor + margin)
-            pen.text(corner, str(number), fill=colour, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
+            pen.text(corner, str(number), fill=colour, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
     for row, line in enumerate(lines):
         pen.text((margin, large.height + margin + row * (letter + margin)), line, fill=(255, 255, 255), font=font)
     return page
