@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import random
 import shutil
@@ -21,7 +22,7 @@ from tests.tiny_clone import commit, digests, run, write_params
 # The outs that the DVC cache holds; models/nano and the metrics come with git.
 CACHED_OUTS = ("data/raw", "data/samples", "data/anchors", "data/queries", "data/verified", "data/audit", "data/corpus", "data/predictions",
                "data/scores", "models/adapter", "metrics/report")  # fmt: skip
-BIG_BYTES = 60_000_000  # above the 50 MiB from which the client sends an object in parts
+BIG_BYTES = 120_000_000  # the client sends an object in parts of 50 MiB when it is larger than two of them
 
 
 def _with_a_big_file(folder: Path, server: S3Server, bucket: str) -> Machine:
@@ -62,6 +63,7 @@ def test_what_one_clone_ran_another_takes_from_the_run_cache(reproduced: Path, s
         write_params(machine.folder, {"split": {"perceptual_distance": 3}})
     assert first.ran("--single-item", "split") == ["split"]
     first.dvc("push", "--run-cache")
+    second.dvc("pull")  # `--pull` alone cannot: it knows no dep that is the parent of several outs, such as data/samples
     done = second.dvc("repro", "--pull", "--single-item", "split")
     assert "Running stage" not in done.stdout
     assert "Stage 'split' is cached" in done.stdout
@@ -84,7 +86,7 @@ def test_two_pushes_at_once_both_arrive(reproduced: Path, s3: S3Server, bucket: 
         fresh = Machine.cloned(machine.folder, tmp_path / f"fresh-{machine.folder.name}", s3, bucket)
         fresh.dvc("pull")
         assert digests(fresh.folder, CACHED_OUTS) == digests(machine.folder, CACHED_OUTS)
-        assert (fresh.folder / "own.bin").read_bytes() == (machine.folder / "own.bin").read_bytes()
+        assert filecmp.cmp(fresh.folder / "own.bin", machine.folder / "own.bin", shallow=False)
 
 
 def test_a_wrong_key_is_said_and_changes_nothing(copy: Path, s3: S3Server, bucket: str, tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_a_file_that_goes_in_parts_arrives_whole_also_after_a_cut_between_them(s
     assert damaged(s3, bucket) == []
     fresh = Machine.cloned(machine.folder, tmp_path / "fresh", s3, bucket)
     fresh.dvc("pull")
-    assert (fresh.folder / "big.bin").read_bytes() == (machine.folder / "big.bin").read_bytes()
+    assert filecmp.cmp(fresh.folder / "big.bin", machine.folder / "big.bin", shallow=False)
 
 
 def test_a_push_killed_in_the_middle_leaves_nothing_half_and_the_second_one_completes(s3: S3Server, bucket: str, tmp_path: Path) -> None:
