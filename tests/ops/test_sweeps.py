@@ -75,8 +75,17 @@ def _stopped_in_a_stage(folder: Path, *arguments: str) -> subprocess.CompletedPr
 
 
 def _shown(folder: Path) -> dict[str, dict]:
+    """Parameters and figures of every experiment by name, and of its commit what the training said of itself."""
     told = json.loads(run(folder, "dvc", "exp", "show", "--json").stdout)
-    return {revision["name"]: revision["data"] for entry in told for one in entry["experiments"] or [] for revision in one["revs"] or []}
+    revisions = [revision for entry in told for one in entry["experiments"] or [] for revision in one["revs"] or []]
+    return {
+        revision["name"]: {
+            "params": revision["data"]["params"]["params.yaml"]["data"],
+            "evaluate": revision["data"]["metrics"]["metrics/evaluate.json"]["data"],
+            "finetune": json.loads(run(folder, "git", "show", f"{revision['rev']}:metrics/finetune.json").stdout),
+        }
+        for revision in revisions
+    }
 
 
 def test_a_stopped_sweep_says_how_to_go_on_and_leaves_no_half_experiment(swept: Swept) -> None:
@@ -89,9 +98,9 @@ def test_experiments_side_by_side_are_all_there_with_metrics_of_their_own(swept:
     shown = _shown(swept.folder)
     assert set(shown) == set(RANKS.values()), swept.done.stderr[-4000:]
     for rank, name in RANKS.items():
-        assert shown[name]["params"]["params.yaml"]["data"]["finetune"]["lora"]["rank"] == int(rank)
-        assert shown[name]["metrics"]["metrics/evaluate.json"]["data"]["tuned"]["n"] > 0
-    trained = {name: data["metrics"]["metrics/finetune.json"]["data"]["tuned"] for name, data in shown.items()}
+        assert shown[name]["params"]["finetune"]["lora"]["rank"] == int(rank)
+        assert shown[name]["evaluate"]["tuned"]["n"] > 0
+    trained = {name: figures["finetune"]["tuned"] for name, figures in shown.items()}
     assert len({figures["trainable_weights"] for figures in trained.values()}) == len(RANKS)
     assert len({figures["loss"] for figures in trained.values()}) == len(RANKS)
 
@@ -147,7 +156,7 @@ def test_more_arms_are_trained_asked_and_compared(copy: Path) -> None:
     shown = _shown(copy)
     assert len(shown) == len(ARMS)
     for name, extra in (("more-arms-tuned_control_mix", "mix"), ("more-arms-tuned_control_experts", "experts")):
-        figures = shown[name]["metrics"]["metrics/evaluate.json"]["data"]
+        figures = shown[name]["evaluate"]
         assert {"base", "tuned", "control", extra} <= set(figures)
         assert figures["base"]["n"] == figures["tuned"]["n"] == figures[extra]["n"] > 0
 
@@ -159,7 +168,7 @@ def test_dvcs_queue_runs_experiments_and_a_failing_one_stops_no_other(copy: Path
         run(copy, "dvc", "exp", "run", "--queue", "--name", f"queued-{rank}", *settings, "evaluate")
     assert _queue_ended(copy) == {"queued-2": "Success", "queued-0": "Failed", "queued-4": "Success"}
     shown = _shown(copy)
-    losses = {shown[name]["metrics"]["metrics/finetune.json"]["data"]["tuned"]["loss"] for name in ("queued-2", "queued-4")}
+    losses = {shown[name]["finetune"]["tuned"]["loss"] for name in ("queued-2", "queued-4")}
     assert len(losses) == 2
     said = run(copy, "dvc", "queue", "logs", "queued-0").stdout
     assert "params.yaml:finetune:lora:rank" in said
