@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings as hypothesis_settings
 
 from stages.core.records import Example, Prediction
 from stages.core.shards import write_table
 from tests.evaluate.builders import make_answer, make_example
 
 ROOT = Path(__file__).parents[2]
+# Time is no property of a measure: a busy machine makes no test fail.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 
 @pytest.fixture

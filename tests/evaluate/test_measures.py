@@ -51,7 +51,7 @@ def test_every_measure_has_a_definition_and_a_sense() -> None:
     assert set(MEASURES) == GAIN | COST | {"steered_rate"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(asked())
 def test_every_measure_stays_in_its_bounds(case: tuple[list[Example], list[Prediction]]) -> None:
     for key, value in values(scored(*case)).items():
@@ -60,7 +60,7 @@ def test_every_measure_stays_in_its_bounds(case: tuple[list[Example], list[Predi
     assert MEASURES["distance_mm"].bounds == (0.0, IMAGE_DIAGONAL_MM)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(asked())
 def test_perfect_answers_have_the_best_value_of_every_measure_and_failures_the_worst(case: tuple[list[Example], list[Prediction]]) -> None:
     examples, _ = case
@@ -72,7 +72,7 @@ def test_perfect_answers_have_the_best_value_of_every_measure_and_failures_the_w
     assert worst["parse_failure_rate"] == 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(asked())
 def test_a_stricter_threshold_never_helps(case: tuple[list[Example], list[Prediction]]) -> None:
     scores = scored(*case)
@@ -85,7 +85,7 @@ def test_a_stricter_threshold_never_helps(case: tuple[list[Example], list[Predic
     assert found["acc_at_50_95"] == pytest.approx(np.mean([share for at, share in curve if at >= 0.5]))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(asked())
 def test_f1_is_the_harmonic_mean_of_precision_and_recall(case: tuple[list[Example], list[Prediction]]) -> None:
     found = values(scored(*case))
@@ -93,7 +93,7 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall(case: tuple[list[Exampl
         assert found["f1"] == pytest.approx(2 * found["precision"] * found["recall"] / (found["precision"] + found["recall"]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(asked(), st.sampled_from(FAILURES), st.integers(0, 4))
 def test_an_answer_that_cannot_be_read_stays_in_the_denominator_and_never_helps(case: tuple[list[Example], list[Prediction]], outcome: str, place: int) -> None:
     examples, answers = case
