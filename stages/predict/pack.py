@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -29,6 +30,8 @@ CORPUS = Path("data/corpus")
 METRICS = Path("metrics/evaluate.json")
 GROUNDING = "grounding.json"
 BASE_FOLDER = "base"
+# Licences that the hub knows by an identifier of its own; any other is `other`, with its name and where it stands.
+HUB_LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC0-1.0": "cc0-1.0", "CC-BY-4.0": "cc-by-4.0", "BSD-3-Clause": "bsd-3-clause"}
 
 
 def main() -> None:
@@ -123,6 +126,14 @@ def _copy_base(base: Base, folder: Path) -> None:
     (folder / "card.yaml").write_text(yaml.safe_dump({**yaml.safe_load(text), "path": "."}, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
+def hub_licence(words: str, hub: str | None) -> dict[str, str]:
+    """Licence of a base's card as fields of the hub's front matter: an adapter is handed on under the terms of its base."""
+    if words in HUB_LICENCES:
+        return {"license": HUB_LICENCES[words]}
+    name = re.sub(r"[^a-z0-9.]+", "-", words.lower()).strip("-")
+    return {"license": "other", "license_name": name, **({"license_link": f"https://huggingface.co/{hub}"} if hub else {})}
+
+
 def _card(base: Base, facts: dict[str, Any], name: str, with_base: bool) -> str:
     """The model card: front matter that the hub reads, and a page for people."""
     metrics = [{"type": key, "value": value} for key, value in facts["metrics"].items() if key != "n"]
@@ -130,7 +141,7 @@ def _card(base: Base, facts: dict[str, Any], name: str, with_base: bool) -> str:
         "base_model": base.card.hub or base.card.name,
         "base_model_relation": "adapter",
         "library_name": "peft",
-        "license": base.card.licence.lower(),
+        **hub_licence(base.card.licence, base.card.hub),
         "pipeline_tag": "image-text-to-text",
         "tags": ["visual-grounding", "medical-imaging", "lora"],
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from stages.core.params import load_params
@@ -15,7 +17,8 @@ from stages.core.stage import StageError
 from stages.predict import __main__ as entry
 from stages.predict.one import ground, read_picture
 from stages.predict.overlay import draw_boxes
-from stages.predict.pack import pack
+from stages.predict.pack import hub_licence, pack
+from tests.import_closure import ROOT
 from tests.predict.corpus import lay_out, save_adapter
 
 
@@ -48,11 +51,24 @@ def test_a_pack_is_a_model_card_and_answers_like_its_adapter(place: Path, with_b
     facts = json.loads((out / "grounding.json").read_text())
     assert facts["codec"] == "loc1000" and facts["metrics"] == {"acc_at_50": 0.5, "n": 9} and len(facts["corpus_sha256"]) == 64
     assert facts["processor"]["size"]
+    assert (card.data.pipeline_tag, card.data.base_model_relation) == ("image-text-to-text", "adapter")
+    assert facts["base"]["hash"] and facts["base"]["revision"] is None and facts["adapter"]["steps"] == 1
+    assert facts["corpus_sha256"] in card.text and "`loc1000`" in card.text
     assert not any(str(place).encode() in path.read_bytes() for path in out.rglob("*") if path.is_file())
     params, picture = load_params(), read_picture(Path("x.png"))
     base = None if with_base else "models/tiny"
     packed, own = ground(params, picture, "the circle", base, str(out)), ground(params, picture, "the circle", None, "models/adapter/tuned")
     assert (packed.text, packed.scores) == (own.text, own.scores)
+
+
+@pytest.mark.parametrize("card", sorted((ROOT / "models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_licence_is_one_that_the_hub_knows_or_other_with_name_and_address(card: Path) -> None:
+    content = yaml.safe_load(card.read_text(encoding="utf-8"))
+    fields = hub_licence(content["licence"], content["hub"])
+    if fields["license"] == "other":
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]+", fields["license_name"]) and fields["license_link"].endswith(content["hub"])
+    else:
+        assert fields == {"license": content["licence"].lower()}
 
 
 def test_a_full_folder_and_a_foreign_base_are_refused(place: Path) -> None:
