@@ -76,7 +76,8 @@ def _struck(target: Target, moment: float, due: Callable[[float, float, float | 
     lock = (target.folder / "dvc.lock").read_bytes()
     for _ in range(_ATTEMPTS):
         kill = _killed(target, functools.partial(due, moment))
-        if kill is not None:
+        # DVC writes its lock a moment before it ends: a kill between the two comes too late as well.
+        if kill is not None and (target.folder / "dvc.lock").read_bytes() == lock:
             return kill
         (target.folder / "dvc.lock").write_bytes(lock)
         shutil.rmtree(target.folder / ".dvc/cache/runs", ignore_errors=True)
