@@ -18,7 +18,7 @@ import yaml
 
 from tests.tiny_clone import environment_of
 
-LIMIT_S = 600.0
+LIMIT_S = 1800.0
 _POLL_S = 0.002
 _ATTEMPTS = 4
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.import_closure import ROOT
-from tests.ops.killing import Kill, Target, kill_after, kill_while_writing, lock_of, outs_of, without_network
+from tests.ops.killing import LIMIT_S, Kill, Target, kill_after, kill_while_writing, lock_of, outs_of, without_network
 from tests.tiny_clone import copy_of_the_repository, run
 
 SEED = 20261122
@@ -82,7 +82,7 @@ def disturbed(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         seen.kills.append(kill_while_writing(target, WRITING * chance.random()))
         if stage in twice:
             seen.kills.append(kill_after(target, seen.kills[-1].seconds * chance.uniform(0.5, 0.95)))
-        said = run(folder, *words, "dvc", "repro", stage, extra=extra, timeout_s=600).stdout
+        said = run(folder, *words, "dvc", "repro", stage, extra=extra, timeout_s=LIMIT_S).stdout
         seen.rerun[stage] = [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage '")]
     yield seen
 

@@ -31,7 +31,7 @@ SHUT_FOLDER = 'set -eu; mount -t tmpfs -o ro tmpfs "$SHUT"; exec python -m $COMM
 # An empty cache that takes nothing; DVC's own stays below it.
 FULL_CACHE = "set -eu; mount -t tmpfs -o size=4k tmpfs .dvc/cache; exec dvc repro --single-item --force $STAGE"
 SHUT_CACHE = "set -eu; mount -t tmpfs -o ro tmpfs .dvc/cache; exec dvc repro --single-item --force $STAGE"
-LIMIT_S = 600
+LIMIT_S = 1800
 
 
 def _own_mounts(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.tiny_clone import digests, environment_of, run
 
-LIMIT_S = 600
+LIMIT_S = 1800
 # Short, and no further than the figures.
 SHARED = ("--set", "finetune.arms=[tuned]", "--target", "evaluate")
 ARMS = ("[tuned,control,mix]", "[tuned,control,experts]")
