@@ -11,6 +11,7 @@ from stages.evaluate.table import printed_table
 from stages.sweep.table import printed_sweep
 from stages.verify.audit.table import printed_table as printed_audit
 from stages.vlm.codecs.ceiling import printed_table as printed_ceiling
+from tests.benchmarks.stages import printed_table as printed_cost
 from tests.import_closure import ROOT
 
 TRACKED = ("metrics/evaluate.json", "metrics/plots/evaluate_table.csv", "README.md")
@@ -65,3 +66,15 @@ def test_the_table_of_the_sweep_is_the_one_that_the_command_prints(tmp_path: Pat
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     table = readme.split("<!-- sweep: python -m stages.sweep --table --markdown -->\n")[1].split("<!-- /sweep -->")[0]
     assert table.strip() == printed_sweep(markdown=True, path=tmp_path / "metrics/sweep.json").strip()
+
+
+def test_the_table_of_costs_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
+    for name in ("metrics/bench/stages.json", "README.md"):
+        shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
+        if shown.returncode != 0:
+            pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    table = readme.split("<!-- cost: python -m tests.benchmarks.stages --table -->\n")[1].split("<!-- /cost -->")[0]
+    assert table.strip() == printed_cost(tmp_path / "metrics/bench/stages.json").strip()
