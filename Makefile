@@ -3,7 +3,7 @@ VENV ?= .venv
 DATA ?= ../shared/data
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: install repro base test test-ops check bench real sweep table
+.PHONY: install repro base test test-ops check audit bench real sweep table
 
 install: $(VENV)/installed
 
@@ -20,22 +20,28 @@ table:
 	@python -m stages.evaluate --table
 	@echo "report: $(abspath metrics/report/index.html)"
 
-# The nano base again, from nothing (about an hour; goes on where it was stopped): pictures of its own, then the training.
+# The nano base again, from nothing (one to two hours; goes on where it was stopped): pictures of its own, then the training.
 base: install
 	python -m stages.vlm.pretrain
 
+# COVERAGE=1 prints the lines that no test reaches (half as long again).
 test: install
-	python -m pytest
+	python -m pytest $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
 # Remotes, second machines, kills, queues: minutes, in clones of this repository with tiny parameters.
 test-ops: install
 	python -m pytest -m ops tests/ops
 
-# Style and types; what pre-commit runs.
+# Style and types, what pre-commit runs; and whether dvc.lock is of this tree.
 check: install
 	ruff check .
 	ruff format --check .
 	mypy
+	python -m tests.lock
+
+# Known vulnerabilities of what is installed, asked of the package index; fails too where the index does not answer.
+audit: install
+	pip-audit --local --strict
 
 # Speed against peers, on one core: tests, then the figures in metrics/bench/.
 bench: export OMP_NUM_THREADS = 1
