@@ -136,9 +136,7 @@ def _parent(client: MlflowClient, experiment: str, params: Params) -> str:
         return client.create_run(experiment, tags={**tags, "medground.role": "experiment"}, run_name=name).info.run_id
 
 
-def _log_child(
-    client: MlflowClient, experiment: str, stage: str, figures: dict[str, Any], params: Params, artifacts: Sequence[Path]
-) -> None:
+def _log_child(client: MlflowClient, experiment: str, stage: str, figures: dict[str, Any], params: Params, artifacts: Sequence[Path]) -> None:
     parent = _parent(client, experiment, params)
     tags = {**_tags(), "mlflow.parentRunId": parent, "dvc.stage": os.environ.get("DVC_STAGE", stage), "medground.role": "stage"}
     run = client.create_run(experiment, tags=tags, run_name=tags["dvc.stage"]).info.run_id
