@@ -46,9 +46,15 @@ def ordered_map(
         return [function(item) for item in tqdm(work, desc=description, unit="item")]
     pool = Parallel(n_jobs=count, return_as="generator", batch_size="auto", inner_max_num_threads=1, backend="loky")
     try:
-        return list(tqdm(pool(delayed(function)(item) for item in work), total=len(work), desc=description, unit="item"))
+        return list(tqdm(pool(delayed(_in_folder)(os.getcwd(), function, item) for item in work), total=len(work), desc=description, unit="item"))
     except BrokenProcessPool as error:
         raise StageError(f"{description}: a worker process was killed, mostly for want of memory: lower engine.workers ({count}) in params.yaml") from error
+
+
+def _in_folder(folder: str, function: Callable[[T], R], item: T) -> R:
+    """A pool is used again by the next map, and its processes stay where they were started: go where the caller is now."""
+    os.chdir(folder)
+    return function(item)
 
 
 def worker_count(workers: Workers) -> int:

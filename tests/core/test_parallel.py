@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -45,6 +46,18 @@ def test_a_failed_item_is_a_value_in_its_place(workers: int) -> None:
 def test_a_defect_stops_the_map(workers: int) -> None:
     with pytest.raises(ArithmeticError, match="-4 is negative"):
         ordered_map(halve, [2, -4, 6], workers, "halve")
+
+
+def folder_of(_: int) -> str:
+    """Where a worker works."""
+    return os.getcwd()
+
+
+def test_workers_are_in_the_folder_of_the_caller_though_their_pool_was_started_in_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert set(ordered_map(folder_of, range(4), 2, "folders")) == {str(tmp_path / name)}
 
 
 def die(number: int) -> int:
