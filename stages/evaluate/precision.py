@@ -61,7 +61,7 @@ def precision_rows(examples: Sequence[Example], contenders: Sequence[Contender],
     A query is an image of COCO's, its label the category: boxes of a query compete with those of all queries for the label, by
     confidence (Lin et al., 2014: 101 recall points, greedy matching, at most 100 boxes). Labels without a target in the group
     have no precision and are left out, as COCO does, also in a draw. Boxes without a confidence all count as equally certain.
-    Intervals: percentiles over ``MOST_DRAWS`` draws of patients at most, the same draws for all contenders and groups.
+    Intervals: see ``_interval``; over ``MOST_DRAWS`` draws of patients at most, the same draws for all contenders and groups.
     """
     groups: dict[str, list[int]] = {ALL: [], SEVERAL: []}
     for index, example in enumerate(examples):
@@ -94,8 +94,13 @@ def _row(contender: Contender, group: str, examples: Sequence[Example], members:
 
 
 def _interval(value: float, drawn: np.ndarray, n: int, patients: int, confidence: float) -> Estimate:
-    """Percentiles; where nothing or everything is found, so that resampling sees no spread, the exact bound of a share (AP is then the recall)."""
-    return widen_unanimous(interval_of(value, drawn, n, patients, (0.0, 1.0), confidence), confidence)
+    """The basic bootstrap interval: as far on either side of the value as the draws' percentiles lie on the other (Davison & Hinkley, 1997, 5.2).
+
+    Precision that is made monotone profits from chance, the more so the fewer its patients, and a draw has fewer still: the draws
+    lie above the value as the value lies above the truth, so that plain percentiles miss it (simulated in a test). Where nothing
+    or everything is found, so that resampling sees no spread, the exact bound of a share (AP is then the recall).
+    """
+    return widen_unanimous(interval_of(value, np.clip(2 * value - drawn, 0.0, 1.0), n, patients, (0.0, 1.0), confidence), confidence)
 
 
 def _detections(contender: Contender, index: int) -> list[tuple[list[float], float]]:

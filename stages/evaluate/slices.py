@@ -35,7 +35,7 @@ def _difficulty(claims: int | None) -> str:
     """Claims beside the label that are needed to single the target out."""
     if claims is None:
         return "not counted"
-    return f"{claims} claims" if claims < MOST_CLAIMS else f"{MOST_CLAIMS} claims or more"
+    return f"{claims} claim{'' if claims == 1 else 's'}" if claims < MOST_CLAIMS else f"{MOST_CLAIMS} claims or more"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def new_figure(width_in: float, height_in: float, grid: str = "x") -> tuple[Figu
 
 
 def legend(axes: Axes) -> None:
-    """The legend above the plot, where it covers nothing; none without a named line. Names stay in their order, row by row."""
+    """The legend above the plot, where it covers nothing, as wide as the figure; none without a named line. Names stay in their order, row by row."""
     handles, names = axes.get_legend_handles_labels()
     if not names:
         return
@@ -38,9 +38,9 @@ def legend(axes: Axes) -> None:
     columns = -(-len(names) // rows)
     # matplotlib fills column by column.
     order = [row * columns + column for column in range(columns) for row in range(rows) if row * columns + column < len(names)]
-    axes.legend(
+    axes.figure.legend(
         [handles[at] for at in order], [names[at] for at in order],
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=8, handletextpad=0.3, columnspacing=1,
+        loc="outside upper left", ncols=columns, frameon=False, fontsize=8, handletextpad=0.3, columnspacing=1,
     )  # fmt: skip
 
 
