@@ -31,6 +31,8 @@ from stages.evaluate.table import printed_suites, printed_table
 log = logging.getLogger("medground")
 SCORES = Path("data/scores")
 # Metrics folders with one file per dataset: files of datasets that params.yaml has dropped may lie there still.
+# Figures of runs on other data, kept to be shown.
+OTHER_RUNS = "real"
 PER_DATASET = ("ingest", "anchor")
 
 
@@ -102,10 +104,10 @@ def _write_scores(contenders: list[Contender]) -> None:
 
 
 def metric_files(datasets: list[str], root: Path = Path("metrics")) -> dict[str, dict[str, Any]]:
-    """All metrics files, keyed by their path under ``metrics`` without suffix; per-dataset files of ``datasets`` only."""
+    """All metrics files of this run, keyed by their path under ``metrics`` without suffix; per-dataset files of ``datasets`` only."""
     found = {}
     for path in sorted(root.rglob("*.json")):
-        if path.parent.name in PER_DATASET and path.stem not in datasets:
+        if path.relative_to(root).parts[0] == OTHER_RUNS or path.parent.name in PER_DATASET and path.stem not in datasets:
             continue
         found[path.relative_to(root).with_suffix("").as_posix()] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -115,12 +117,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
     parser.add_argument("--table", action="store_true", help="print the contenders' table from the tracked metrics and stop")
     parser.add_argument("--markdown", action="store_true", help="with --table: as Markdown")
+    parser.add_argument("--metrics", type=Path, metavar="FOLDER", help="with --table: of the run whose figures were kept here, such as metrics/real (default: metrics)")
     arguments = parser.parse_args()
-    if arguments.markdown and not arguments.table:
-        parser.error("--markdown goes with --table")
+    if (arguments.markdown or arguments.metrics) and not arguments.table:
+        parser.error("--markdown and --metrics go with --table")
     if arguments.table:
         try:
-            print(printed_table(arguments.markdown), printed_suites(arguments.markdown), sep="\n\n")
+            metrics = arguments.metrics or files.FOLDER
+            print(printed_table(arguments.markdown, metrics), printed_suites(arguments.markdown, metrics), sep="\n\n")
         except (StageError, ParamError) as error:
             print(f"evaluate: {error}", file=sys.stderr)
             raise SystemExit(1) from error

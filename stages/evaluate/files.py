@@ -16,8 +16,9 @@ from stages.evaluate.precision import PrecisionRow
 from stages.evaluate.slices import SliceRow
 from stages.evaluate.suites import SuiteRow
 
-METRICS = Path("metrics/evaluate.json")
-PLOTS = Path("metrics/plots")
+FOLDER = Path("metrics")
+METRICS = FOLDER / "evaluate.json"
+PLOTS = FOLDER / "plots"
 TABLE = PLOTS / "evaluate_table.csv"
 SUITES = PLOTS / "evaluate_suites.csv"
 PAIRS = PLOTS / "evaluate_pairs.csv"

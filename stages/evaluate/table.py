@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.core.stage import StageError
-from stages.evaluate.files import METRICS, PRECISION, RELIABILITY, SUITES, TABLE
+from stages.evaluate.files import FOLDER, METRICS, PRECISION, RELIABILITY, SUITES, TABLE
 from stages.evaluate.measures import MAIN, MEASURES
 
 # What a reader would bet on, in this order.
@@ -16,13 +16,13 @@ SHOWN = ("miou", "acc_at_50", "pointing", "f1", "multi_object_miou", "multi_obje
 NOTHING = "-"
 
 
-def printed_table(markdown: bool) -> str:
-    """Contenders with intervals, then the gains, from the tracked files; GitHub Markdown or aligned columns.
+def printed_table(markdown: bool, metrics: Path = FOLDER) -> str:
+    """Contenders with intervals, then the gains, from the tracked files under ``metrics``; GitHub Markdown or aligned columns.
 
     Raises:
         StageError: a file is missing.
     """
-    figures, rows = json.loads(_existing(METRICS).read_text(encoding="utf-8")), _read(TABLE)
+    figures, rows = json.loads(_existing(METRICS, metrics).read_text(encoding="utf-8")), _read(TABLE, metrics)
     contenders = list(dict.fromkeys(row["contender"] for row in rows))
     cells = {(row["contender"], row["measure"]): _interval(row) for row in rows}
     counts = {row["measure"]: row["n"] for row in rows}
@@ -41,13 +41,13 @@ def printed_table(markdown: bool) -> str:
     return "\n\n".join(parts)
 
 
-def printed_suites(markdown: bool) -> str:
+def printed_suites(markdown: bool, metrics: Path = FOLDER) -> str:
     """The suites of all contenders, one line a measure, AP by modality, and the error of the confidences.
 
     Raises:
         StageError: a file is missing.
     """
-    rows = _read(SUITES)
+    rows = _read(SUITES, metrics)
     contenders = list(dict.fromkeys(row["contender"] for row in rows))
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
@@ -56,15 +56,15 @@ def printed_suites(markdown: bool) -> str:
         if row["note"]:
             line["n"] = f"0: {row['note']}"
     body = [[suite, measure, line["n"], *[line.get(name, NOTHING) for name in contenders]] for (suite, measure), line in lines.items()]
-    parts = [lay_out(["suite", "measure", "n", *contenders], body, markdown), _precision(markdown)]
-    if told := _calibration():
+    parts = [lay_out(["suite", "measure", "n", *contenders], body, markdown), _precision(markdown, metrics)]
+    if told := _calibration(metrics):
         parts.append(f"Expected calibration error of the confidences: {told}.")
     return "\n\n".join(parts)
 
 
-def _precision(markdown: bool) -> str:
+def _precision(markdown: bool, metrics: Path) -> str:
     """AP and AP50 with intervals, a line each per contender."""
-    rows = _read(PRECISION)
+    rows = _read(PRECISION, metrics)
     groups = list(dict.fromkeys(row["group"] for row in rows))
     found = {(row["contender"], row["group"]): row for row in rows}
     body = [
@@ -75,9 +75,9 @@ def _precision(markdown: bool) -> str:
     return lay_out(["average precision", "", *groups], body, markdown)
 
 
-def _calibration() -> str:
+def _calibration(metrics: Path) -> str:
     """ECE with interval of each contender that states confidences."""
-    errors = {row["contender"]: _range(row, "ece") for row in _read(RELIABILITY)}
+    errors = {row["contender"]: _range(row, "ece") for row in _read(RELIABILITY, metrics)}
     return ", ".join(f"{name} {told}" for name, told in errors.items())
 
 
@@ -95,14 +95,16 @@ def signed(value: float, low: float, high: float) -> str:
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise StageError(f"{path} not found: run `dvc repro evaluate` first, or check the tracked file out")
-    return path
+def _existing(path: Path, metrics: Path) -> Path:
+    """The file that stands in ``metrics`` where ``path`` stands in the folder of the latest run."""
+    found = metrics / path.relative_to(FOLDER)
+    if not found.exists():
+        raise StageError(f"{found} not found: run `dvc repro evaluate` first, or check the tracked file out")
+    return found
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    with _existing(path).open(encoding="utf-8", newline="") as handle:
+def _read(path: Path, metrics: Path) -> list[dict[str, str]]:
+    with _existing(path, metrics).open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
 
 

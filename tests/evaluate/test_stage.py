@@ -224,12 +224,25 @@ def test_the_table_without_metrics_says_what_to_run(workplace: Path) -> None:
         printed_table(markdown=True)
 
 
+def test_the_table_of_a_run_whose_figures_were_kept_elsewhere_is_printed_from_there(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    run()
+    here = printed_table(markdown=True)
+    Path("metrics").rename("kept")
+    monkeypatch.setattr("sys.argv", ["stages.evaluate", "--table", "--markdown", "--metrics", "kept"])
+    main()
+    assert capsys.readouterr().out.startswith(here)
+    with pytest.raises(StageError, match=r"metrics/evaluate\.json not found"):
+        printed_table(markdown=True)
+
+
 def test_the_command_mirrors_every_metrics_file(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirrored: dict = {}
     monkeypatch.setattr("sys.argv", ["stages.evaluate"])
     monkeypatch.setattr(tracking, "mirror", lambda files, params: mirrored.update(files))
     Path("metrics").mkdir()
     Path("metrics/split.json").write_text('{"patients": {"test": 3}}', encoding="utf-8")
+    Path("metrics/real").mkdir()
+    Path("metrics/real/evaluate.json").write_text("{}", encoding="utf-8")
     main()
     assert set(mirrored) == {"evaluate", "split"}
     assert mirrored["evaluate"]["n_multi"] == 36
