@@ -14,20 +14,23 @@ from stages.vlm.codecs.ceiling import printed_table as printed_ceiling
 from tests.benchmarks.stages import printed_table as printed_cost
 from tests.import_closure import ROOT
 
-TRACKED = ("metrics/evaluate.json", "metrics/plots/evaluate_table.csv", "README.md")
 
-
-def test_the_results_table_is_the_one_that_the_command_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in TRACKED:  # as committed: a run of one's own changes the working tree, not what the README claims
+@pytest.mark.parametrize(("block", "metrics"), [("results", "metrics"), ("real", "metrics/real"), ("seen", "metrics/real/seen")])
+def test_a_results_table_is_the_one_that_the_command_prints(tmp_path: Path, block: str, metrics: str) -> None:
+    for name in (
+        f"{metrics}/evaluate.json",
+        f"{metrics}/plots/evaluate_table.csv",
+        "README.md",
+    ):  # as committed: a run of one's own changes the working tree, not what the README claims
         shown = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False)
         if shown.returncode != 0:
             pytest.skip(f"{name} is not committed here: {shown.stderr.strip()}")
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(shown.stdout, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
-    table = readme.split("--table --markdown -->\n")[1].split("<!-- /results -->")[0]
-    assert table.strip() == printed_table(markdown=True).strip()
+    head, table = readme.split(f"<!-- {block}: ")[1].split(f"<!-- /{block} -->")[0].split("\n", 1)
+    assert head == f"python -m stages.evaluate --table --markdown{'' if metrics == 'metrics' else f' --metrics {metrics}'} -->"
+    assert table.strip() == printed_table(True, tmp_path / metrics).strip()
 
 
 def test_the_audit_table_is_the_one_that_the_command_prints(tmp_path: Path) -> None:
