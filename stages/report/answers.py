@@ -74,6 +74,8 @@ def outcome_of(score: Score) -> str:
         return "parse failure"
     if score.hit_at_50:
         return "hit"
+    if score.n_targets == 0:
+        return "hallucinated"
     return "wrong object" if score.wrong_object else "miss"
 
 

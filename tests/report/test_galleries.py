@@ -1,9 +1,24 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.evaluate.scoring import score_answer
+from stages.report.answers import outcome_of
 from stages.report.cards import of_every, readable_claim, readable_evidence, spread
+from tests.evaluate.builders import make_answer, make_example
+
+HERE, THERE, ELSEWHERE = [10.0, 10.0, 30.0, 30.0], [50.0, 40.0, 70.0, 60.0], [80.0, 5.0, 95.0, 15.0]
+
+
+@pytest.mark.parametrize(
+    ("targets", "answered", "word"),
+    [([HERE], [HERE], "hit"), ([HERE], [THERE], "wrong object"), ([HERE], [ELSEWHERE], "miss"), ([HERE], [], "miss"), ([], [], "hit"), ([], [THERE], "hallucinated")],
+)
+def test_what_became_of_an_answer_is_one_word(targets: list, answered: list, word: str) -> None:
+    example = make_example(1, targets, distractors_xyxy_px=[THERE])
+    assert outcome_of(score_answer(example, make_answer(example, "tuned", answered))) == word
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers())), st.integers(0, 12))
