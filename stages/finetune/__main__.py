@@ -26,7 +26,7 @@ def finetune(params: Params) -> dict[str, Any]:
     """
     from stages.finetune.jobs import ADAPTERS, PLOTS, plan_jobs
     from stages.finetune.launch import IN_PROCESS, launched
-    from stages.finetune.training import shared_pixels, train
+    from stages.finetune.training import alone, shared_pixels, train_alone
 
     jobs = plan_jobs(params)
     # Of an arm that is no longer asked for nothing may stay.
@@ -35,9 +35,12 @@ def finetune(params: Params) -> dict[str, Any]:
     if params.finetune.launcher.strip() == IN_PROCESS:
         pixels = shared_pixels(jobs[0].base, [job.lesson for job in jobs], jobs[0].images)
         shared = [dataclasses.replace(job, pixels=pixels) for job in jobs]
-        outcomes = ordered_map(train, shared, min(params.finetune.parallel_arms, len(jobs)), "arms")
+        outcomes = ordered_map(train_alone, shared, min(params.finetune.parallel_arms, len(jobs)), "arms")
     else:
-        outcomes = [launched(params.finetune.launcher, job.lesson.name) for job in jobs]
+        outcomes = []
+        for job in jobs:
+            with alone(job):
+                outcomes.append(launched(params.finetune.launcher, job.lesson.name))
     figures: dict[str, Any] = {}
     for job, outcome in zip(jobs, outcomes, strict=True):
         place = figures

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import functools
 import hashlib
 import os
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,32 @@ def _validation(job: Job, processor: Any) -> Validation | None:
         return None
     pictures = corpus_pictures(iter_table(job.images, CorpusImage), [example.sample_id for example in examples])
     return Validation(job.base.family, processor, examples, pictures)
+
+
+@contextlib.contextmanager
+def alone(job: Job) -> Iterator[None]:
+    """While it lasts, no other run of this machine trains the same: two experiments side by side share the folder of checkpoints.
+
+    The later one waits, and then trains for itself. A killed run's lock is gone with it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(cache_dir("locks") / f"finetune-{run_key(job)}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"finetune, arm {job.lesson.name!r}: another run trains exactly this at the moment; this one waits until that is done", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def train_alone(job: Job) -> Outcome:
+    """``train``, once nobody else trains the same."""
+    with alone(job):
+        return train(job)
 
 
 def run_key(job: Job) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from stages.finetune import training
 from stages.finetune.arms import plan_lessons
 from stages.finetune.jobs import check
 from stages.finetune.lora import adapted, lora_config
-from stages.finetune.training import Job, train
+from stages.finetune.training import Job, alone, train, train_alone
 from stages.vlm.adapters import load_contender
 from stages.vlm.card import Base, load_base
 from tests.finetune.corpus import LORA, PARAMS, write_corpus
@@ -51,6 +55,30 @@ def test_the_same_run_twice_gives_the_same_adapter_bytes(tmp_path: Path, base: B
     assert set(bytes_of(first.out)) == {"adapter_model.safetensors", "adapter_config.json", "adapter_card.json"}
     assert outcome.steps == outcome.kept_step == 4 and outcome.loss > 0 and outcome.processes == 1
     assert first.curve.read_text().splitlines()[0] == "step,loss,learning_rate,val_acc_at_50,val_miou"
+
+
+def test_two_runs_that_train_the_same_at_once_both_end_with_its_bytes(tmp_path: Path, base: Base, capfd: pytest.CaptureFixture) -> None:
+    """They share the folder of checkpoints, which the first to end removes."""
+    jobs = [job_in(tmp_path / name, base, changed(checkpoint_steps=1)) for name in ("a", "b")]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        outcomes = list(pool.map(train_alone, jobs))
+    assert outcomes[0].loss == outcomes[1].loss
+    assert bytes_of(jobs[0].out) == bytes_of(jobs[1].out)
+    assert "another run trains exactly this at the moment" in capfd.readouterr().err
+
+
+def test_a_lock_that_a_killed_run_held_hinders_nobody(tmp_path: Path, base: Base) -> None:
+    job = job_in(tmp_path / "a", base)
+    holder = get_context("spawn").Process(target=_hold_and_die, args=(job,))
+    holder.start()
+    holder.join(120)
+    assert holder.exitcode == -signal.SIGKILL
+    assert train_alone(job).steps == 4
+
+
+def _hold_and_die(job: Job) -> None:
+    with alone(job):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_an_adapter_loads_with_peft_and_changes_the_answers(tmp_path: Path, base: Base) -> None:
