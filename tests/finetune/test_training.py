@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
+import time
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -57,14 +57,21 @@ def test_the_same_run_twice_gives_the_same_adapter_bytes(tmp_path: Path, base: B
     assert first.curve.read_text().splitlines()[0] == "step,loss,learning_rate,val_acc_at_50,val_miou"
 
 
-def test_two_runs_that_train_the_same_at_once_both_end_with_its_bytes(tmp_path: Path, base: Base, capfd: pytest.CaptureFixture) -> None:
+def test_a_run_waits_for_another_that_trains_the_same_and_ends_with_the_same_bytes(tmp_path: Path, base: Base, capfd: pytest.CaptureFixture) -> None:
     """They share the folder of checkpoints, which the first to end removes."""
-    jobs = [job_in(tmp_path / name, base, changed(checkpoint_steps=1)) for name in ("a", "b")]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        outcomes = list(pool.map(train_alone, jobs))
-    assert outcomes[0].loss == outcomes[1].loss
-    assert bytes_of(jobs[0].out) == bytes_of(jobs[1].out)
-    assert "another run trains exactly this at the moment" in capfd.readouterr().err
+    first, second = job_in(tmp_path / "a", base), job_in(tmp_path / "b", base)
+    with alone(first):
+        waiting, said = get_context("spawn").Process(target=train_alone, args=(second,)), ""
+        waiting.start()
+        while "another run trains exactly this at the moment" not in said:
+            assert waiting.is_alive(), said
+            time.sleep(0.1)
+            said += capfd.readouterr().err
+        train(first)
+        assert waiting.is_alive() and not second.out.exists()
+    waiting.join(300)
+    assert waiting.exitcode == 0
+    assert bytes_of(first.out) == bytes_of(second.out)
 
 
 def test_a_lock_that_a_killed_run_held_hinders_nobody(tmp_path: Path, base: Base) -> None:
