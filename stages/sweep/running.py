@@ -15,6 +15,7 @@ from pathlib import Path
 from stages.core.stage import StageError
 from stages.sweep.grid import Experiment
 from stages.sweep.shown import Shown
+from stages.sweep.table import TABLE
 
 log = logging.getLogger("medground")
 LOGS = Path("logs/sweep")
@@ -61,10 +62,12 @@ def missing(wanted: Sequence[Experiment], found: dict[str, Shown]) -> list[Exper
 def check_workspace() -> None:
     """Every experiment starts from the same commit, and DVC touches params.yaml while it sets one up.
 
+    The sweep's own table may differ: that of a stopped sweep does, and is written again.
+
     Raises:
         StageError: tracked files are changed, or this is no repository.
     """
-    done = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){TABLE.as_posix()}"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StageError(f"a sweep needs a git repository with a commit: {done.stderr.strip()}")
     if done.stdout.strip():

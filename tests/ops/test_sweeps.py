@@ -114,7 +114,7 @@ def test_a_failing_experiment_is_named_with_its_log_and_stops_no_other(swept: Sw
 
 def test_the_workspace_is_as_it_was_but_for_the_table(swept: Swept) -> None:
     assert digests(swept.folder) == swept.before
-    assert run(swept.folder, "git", "status", "--porcelain").stdout.strip() == "?? metrics/sweep.json"
+    assert run(swept.folder, "git", "status", "--porcelain").stdout.strip() == "M metrics/sweep.json"
     assert not list((swept.folder / ".dvc/tmp/exps/standalone").glob("*/params.yaml"))
     rows = json.loads((swept.folder / "metrics/sweep.json").read_text(encoding="utf-8"))["experiments"]
     assert [row["name"] for row in rows] == list(RANKS.values())
