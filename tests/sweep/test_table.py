@@ -67,8 +67,12 @@ def test_a_sweep_starts_from_a_commit_only(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StageError, match="needs a git repository"):
         check_workspace()
     (tmp_path / "params.yaml").write_text("a: 1\n", encoding="utf-8")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/sweep.json").write_text("{}\n", encoding="utf-8")
     for command in (["git", "init", "-q"], ["git", "add", "-A"], ["git", "commit", "-qm", "first"]):
         run(tmp_path, *command)
+    check_workspace()
+    (tmp_path / "metrics/sweep.json").write_text('{"of": "a stopped sweep"}\n', encoding="utf-8")
     check_workspace()
     (tmp_path / "params.yaml").write_text("a: 2\n", encoding="utf-8")
     with pytest.raises(StageError, match="M params.yaml\nCommit them first"):
