@@ -31,9 +31,9 @@ from stages.evaluate.table import printed_suites, printed_table
 log = logging.getLogger("medground")
 SCORES = Path("data/scores")
 # Metrics folders with one file per dataset: files of datasets that params.yaml has dropped may lie there still.
+PER_DATASET = ("ingest", "anchor")
 # Figures of runs on other data, kept to be shown.
 OTHER_RUNS = "real"
-PER_DATASET = ("ingest", "anchor")
 
 
 def evaluate(params: Params) -> dict[str, Any]:
