@@ -130,7 +130,7 @@ def test_what_dvcs_cache_does_not_take_is_named_and_is_whole_once_it_does(copy: 
 
 
 @mounts
-@pytest.mark.parametrize(("command", "folder"), [("stages.anchor us_phantom", "numba"), ("stages.finetune", "finetune")])
+@pytest.mark.parametrize(("command", "folder"), [("stages.anchor us_phantom", "numba"), ("stages.finetune", "locks")])
 def test_a_cache_that_cannot_be_written_is_named_with_the_variable_that_moves_it(copy: Path, tmp_path: Path, command: str, folder: str) -> None:
     shut = tmp_path / "shut"
     shut.mkdir()
