@@ -20,7 +20,7 @@ table:
 	@python -m stages.evaluate --table
 	@echo "report: $(abspath metrics/report/index.html)"
 
-# The nano base again, from nothing (one to two hours; goes on where it was stopped): pictures of its own, then the training.
+# The nano base again, from nothing (two to three hours; goes on where it was stopped): pictures of its own, then the training.
 base: install
 	python -m stages.vlm.pretrain
 

@@ -170,8 +170,24 @@ class SplitParams:
 
 
 @dataclass(frozen=True)
+class SecondRoundParams:
+    """The second round of the nano base's pretraining, in which it learns to measure and to compare.
+
+    ``after`` steps of the first, with step sizes of ``rate`` times their peaks and a vision part of ``vision_layers``; for
+    its first ``seeing_steps`` nothing is asked: the vision part learns from the dense auxiliary alone.
+    """
+
+    after: int
+    rate: float
+    vision_layers: int
+    seeing_steps: int
+    rank_weight: float
+    measure_weight: float
+
+
+@dataclass(frozen=True)
 class PretrainParams:
-    """Making the nano base: its sizes, the curriculum (shares of the steps), the losses and the optimiser.
+    """Making the nano base: its sizes, the curriculum (shares of the first round's steps), the losses and the optimiser.
 
     ``pictures`` is the folder of the medical pictures' samples and anchors, ``cases`` the studies written there by
     dataset, ``patients_of`` a corpus of which only the training patients may be seen (None: all that stand there).
@@ -191,6 +207,7 @@ class PretrainParams:
     learning_rate: float
     warmup_steps: int
     decay_share: float
+    second: SecondRoundParams | None
     weight_decay: float
     sigma_bins: float
     l1_weight: float
@@ -206,6 +223,7 @@ class PretrainParams:
     vocabulary: int
     checkpoint_steps: int
     heldout_images: int
+    threads: int
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def _moved(thing: Thing, matrix: np.ndarray, side: int) -> Thing | None:
         return None
     centre = matrix @ np.array([*thing.centre_xy_px, 1.0])
     x0, y0, x1, y1 = (float(value) for value in box)
-    return dataclasses.replace(thing, box_xyxy_px=(x0, y0, x1, y1), centre_xy_px=(float(centre[0]), float(centre[1])))
+    area = max(1, round(thing.area_px * abs(float(np.linalg.det(matrix[:, :2])))))
+    return dataclasses.replace(thing, box_xyxy_px=(x0, y0, x1, y1), area_px=area, centre_xy_px=(float(centre[0]), float(centre[1])))
 
 
 def _warped(array: np.ndarray, matrix: np.ndarray, interpolation: int) -> np.ndarray:

@@ -24,9 +24,25 @@ EVERYTHING = {
 }  # fmt: skip
 
 
+def first_round(params: PretrainParams) -> int:
+    """Steps of the first round: all where there is no second."""
+    return params.second.after if params.second else params.steps
+
+
+def is_second_round(step: int, params: PretrainParams) -> bool:
+    """Whether a step lies in the second round, when there is one."""
+    return params.second is not None and step >= params.second.after
+
+
+def asks(step: int, params: PretrainParams) -> bool:
+    """Whether questions are asked in a step: not in the second round's first steps, which are for seeing alone."""
+    return params.second is None or not params.second.after <= step < params.second.after + params.second.seeing_steps
+
+
 def stage_of(step: int, params: PretrainParams) -> tuple[Difficulty, dict[str, float]]:
     """Difficulty and phrase weights at a step: one thing by name, then a few, then several of a kind and everything, calm at last."""
-    share = step / params.steps
+    first = first_round(params)
+    share = step / first if first else 1.0
     if share < params.single_share:
         return Difficulty(1, 0.0, 0.0), NAMES_ONLY
     if share < params.few_share:

@@ -62,19 +62,16 @@ def go_on(params: Params, start: Path, corpus: Path, out: Path, steps: int) -> d
 
 
 def further_params(params: PretrainParams, corpus: Path, steps: int) -> PretrainParams:
-    """The pretraining's parameters for going on: pictures of the corpus, everything asked from the first step, smaller steps."""
+    """The pretraining's parameters for going on: pictures of the corpus, in a second round from the first step (so everything is asked)."""
+    second = params.second and dataclasses.replace(params.second, after=0, rate=GENTLER, seeing_steps=0)
     return dataclasses.replace(
         params,
         pictures=".",
         patients_of=str(corpus),
         picture_share=max(params.picture_share, 0.5),
         steps=steps,
-        single_share=0.0,
-        few_share=0.0,
-        calm_share=0.0,
         decay_share=1.0,
-        matrix_rate=params.matrix_rate * GENTLER,
-        learning_rate=params.learning_rate * GENTLER,
+        second=second,
         checkpoint_steps=min(params.checkpoint_steps, steps),
     )
 

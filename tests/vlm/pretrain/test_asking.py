@@ -55,14 +55,18 @@ def test_a_label_without_an_entry_is_called_by_itself() -> None:
 
 def test_boxes_and_owners_follow_the_picture() -> None:
     one = picture({"vessel": [(8, 20, 24, 30), (40, 36, 52, 56)]})
+    shares = []
     for seed in range(40):
         scene = augmented(one, np.random.default_rng(seed))
         for index, thing in enumerate(scene.things):
             rows, columns = np.nonzero(scene.owner == index)
             found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
             assert np.allclose(found, thing.box_xyxy_px, atol=1.5)
+            shares.append(thing.area_px / rows.size)
             x, y = (int(value) for value in thing.centre_xy_px)
             assert scene.image[y, x].mean() > 150
+    # Whole pixels round single areas by up to a seventh here.
+    assert abs(np.mean(shares) - 1) < 0.03 and min(shares) > 0.8 and max(shares) < 1.25
 
 
 def test_sides_of_a_patient_are_never_exchanged() -> None:

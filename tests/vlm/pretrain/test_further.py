@@ -10,8 +10,10 @@ import pytest
 from stages.core.params import load_params
 from stages.core.stage import StageError
 from stages.vlm.card import load_base
+from stages.vlm.pretrain.batches import EVERYTHING, stage_of
 from stages.vlm.pretrain.further import further_card, further_params, go_on
-from stages.vlm.pretrain.training import processor_of, start_run
+from stages.vlm.pretrain.scenes import Difficulty
+from stages.vlm.pretrain.training import processor_of, rate_at, start_run
 from tests.vlm.pretrain.test_training import TINY
 
 ROOT = Path(__file__).parents[3]
@@ -35,8 +37,9 @@ def test_it_starts_from_the_weights_and_words_of_the_base_it_is_given() -> None:
 def test_everything_is_asked_from_the_first_step_with_smaller_steps_over_the_corpus_training_patients() -> None:
     settings = further_params(PARAMS.pretrain, Path("data/corpus"), 200)
     assert settings.patients_of == "data/corpus" and settings.pictures == "."
-    assert settings.single_share == settings.few_share == 0.0
-    assert settings.matrix_rate < PARAMS.pretrain.matrix_rate and settings.checkpoint_steps <= settings.steps == 200
+    assert settings.second is not None and settings.second.after == settings.second.seeing_steps == 0
+    assert stage_of(0, settings) == stage_of(199, settings) == (Difficulty(8, 0.75, 0.5, calm=True), EVERYTHING)
+    assert max(rate_at(step, settings) for step in range(200)) < 0.5 and settings.checkpoint_steps <= settings.steps == 200
 
 
 def test_the_card_keeps_what_was_seen_before_and_counts_all_steps() -> None:

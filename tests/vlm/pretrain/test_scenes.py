@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stages.core.params import SecondRoundParams
 from stages.vlm.pretrain.batches import EVERYTHING
 from stages.vlm.pretrain.language import FRAMES, write_phrases
 from stages.vlm.pretrain.nouns import Phrase
 from stages.vlm.pretrain.scenes import Difficulty, Scene, make_scene
 from stages.vlm.pretrain.shapes import KINDS, Geometry, coverage
-from stages.vlm.pretrain.targets import RANK_LEVELS, dense_targets, kind_names
+from stages.vlm.pretrain.targets import MEASURES, RANK_LEVELS, RANKS, dense_loss, dense_targets, head_sizes, kind_names, measure_table
 
 HARD = Difficulty(8, 0.75, 0.5)
 SCENES = [make_scene((11, number), 96, HARD) for number in range(120)]
@@ -125,3 +127,46 @@ def test_dense_targets_name_the_things_that_patches_show() -> None:
     assert dense["kind"].shape == (144,) and dense["box"].shape == (144, 4)
     assert set(kind_names(())[index] for index in dense["kind"]) - {""} <= {thing.kind for thing in scene.things}
     assert dense["rank"].min() >= 0 and dense["rank"].max() < RANK_LEVELS
+
+
+def test_the_patches_of_a_thing_share_its_measures_and_weigh_one_together() -> None:
+    scene: Scene = next(scene for scene in SCENES if len(scene.things) >= 3)
+    dense, table = dense_targets(scene, 8, kind_names(())), measure_table(scene)
+    assert dense["measure"].shape == (144, MEASURES) and table.shape == (len(scene.things), MEASURES)
+    covered = dense["kind"] > 0
+    rows = {tuple(row) for row in dense["measure"][covered]}
+    assert rows <= {tuple(row) for row in table}
+    assert dense["part"][covered].sum() == pytest.approx(len(rows))
+    for thing, row in zip(scene.things, table, strict=True):
+        assert np.exp(row[0]) * scene.owner.size == pytest.approx(thing.area_px, rel=1e-5)
+        assert np.exp(row[1] - row[2]) == pytest.approx((thing.box_xyxy_px[2] - thing.box_xyxy_px[0]) / (thing.box_xyxy_px[3] - thing.box_xyxy_px[1]), rel=1e-5)
+
+
+def test_the_measured_grey_level_is_that_of_the_picture_as_it_is_seen() -> None:
+    scene: Scene = next(scene for scene in SCENES if len(scene.things) >= 3)
+    lighter = dataclasses.replace(scene, image=np.clip(scene.image.astype(int) // 2 + 64, 0, 255).astype(np.uint8))
+    seen = [scene.image[scene.owner == index].mean() for index in range(len(scene.things))]
+    assert np.allclose(measure_table(scene)[:, 3] * 64 + 127.5, seen, atol=0.01)
+    assert not np.allclose(measure_table(lighter)[:, 3], measure_table(scene)[:, 3], atol=0.05)
+
+
+def test_wrong_measures_cost_what_their_weight_says_and_a_small_thing_as_much_as_a_large_one() -> None:
+    import torch
+
+    sizes = head_sizes(())
+    kind = torch.tensor([[1, 1, 1, 1, 0]])
+    targets = {
+        "kind": kind, "look": torch.zeros_like(kind), "box": torch.zeros(1, 5, 4), "rank": torch.zeros(1, 5, RANKS, dtype=torch.long),
+        "measure": torch.zeros(1, 5, MEASURES), "part": torch.tensor([[1 / 3, 1 / 3, 1 / 3, 1.0, 1.0]]),
+    }  # fmt: skip
+    plain = torch.zeros(1, 5, sum(sizes.values()))
+
+    def cost(patch: int, second: SecondRoundParams | None) -> float:
+        wrong = plain.clone()
+        wrong[0, patch, -MEASURES:] = 2.0
+        return float(dense_loss(wrong, targets, sizes, second) - dense_loss(plain, targets, sizes, second))
+
+    one, three = (SecondRoundParams(0, 1.0, 1, 0, 1.0, weight) for weight in (1.0, 3.0))
+    assert cost(0, None) == 0.0 and cost(4, one) == 0.0
+    assert cost(3, one) == pytest.approx(1.0, abs=1e-5) and cost(3, three) == pytest.approx(3.0, abs=1e-5)
+    assert sum(cost(patch, one) for patch in (0, 1, 2)) == pytest.approx(cost(3, one), abs=1e-5)
