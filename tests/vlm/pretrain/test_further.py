@@ -14,7 +14,7 @@ from stages.vlm.pretrain.batches import EVERYTHING, stage_of
 from stages.vlm.pretrain.further import further_card, further_params, go_on
 from stages.vlm.pretrain.scenes import Difficulty
 from stages.vlm.pretrain.training import processor_of, rate_at, start_run
-from tests.vlm.pretrain.test_training import TINY
+from tests.vlm.pretrain.test_training import SECOND, TINY
 
 ROOT = Path(__file__).parents[3]
 PARAMS = load_params(ROOT / "params.yaml")
@@ -70,7 +70,8 @@ def test_a_tiny_corpus_is_trained_on_and_the_folder_loads_as_a_base(tmp_path: Pa
     (tmp_path / "corpus/examples").mkdir(parents=True)
     # The pictures come from tables, which other tests cover: here the scenes stand for them.
     monkeypatch.setattr(training, "read_pool", lambda params, processor: EMPTY)
-    monkeypatch.setattr(further, "further_params", lambda params, corpus, steps: dataclasses.replace(TINY, patients_of=str(corpus), steps=steps))
+    tiny = dataclasses.replace(TINY, second=dataclasses.replace(SECOND, after=0))
+    monkeypatch.setattr(further, "further_params", lambda params, corpus, steps: dataclasses.replace(tiny, patients_of=str(corpus), steps=steps))
     go_on(dataclasses.replace(PARAMS, pretrain=TINY), tmp_path / "first", tmp_path / "corpus", tmp_path / "seen", 2)
     made = load_base(tmp_path / "seen").card
     assert made.name == "seen" and made.steps == 6
