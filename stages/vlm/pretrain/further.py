@@ -62,8 +62,14 @@ def go_on(params: Params, start: Path, corpus: Path, out: Path, steps: int) -> d
 
 
 def further_params(params: PretrainParams, corpus: Path, steps: int) -> PretrainParams:
-    """The pretraining's parameters for going on: pictures of the corpus, in a second round from the first step (so everything is asked)."""
-    second = params.second and dataclasses.replace(params.second, after=0, rate=GENTLER, seeing_steps=0)
+    """The pretraining's parameters for going on: pictures of the corpus, in a second round from the first step (so everything is asked).
+
+    Raises:
+        StageError: the parameters have no second round.
+    """
+    if params.second is None:
+        raise StageError("params.yaml:pretrain:second is null, and going on is a second round: give it the values that params.yaml is shipped with")
+    second = dataclasses.replace(params.second, after=0, rate=GENTLER, seeing_steps=0)
     return dataclasses.replace(
         params,
         pictures=".",

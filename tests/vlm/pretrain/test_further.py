@@ -42,6 +42,11 @@ def test_everything_is_asked_from_the_first_step_with_smaller_steps_over_the_cor
     assert max(rate_at(step, settings) for step in range(200)) < 0.5 and settings.checkpoint_steps <= settings.steps == 200
 
 
+def test_parameters_without_a_second_round_are_refused_as_the_steps_would_not_be_smaller() -> None:
+    with pytest.raises(StageError, match="pretrain:second is null"):
+        further_params(dataclasses.replace(PARAMS.pretrain, second=None), Path("data/corpus"), 200)
+
+
 def test_the_card_keeps_what_was_seen_before_and_counts_all_steps() -> None:
     before = load_base(SHIPPED).card
     settings = further_params(PARAMS.pretrain, Path("data/corpus"), 200)
