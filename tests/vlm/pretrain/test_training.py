@@ -24,19 +24,27 @@ TINY = dataclasses.replace(
 )  # fmt: skip
 
 
+@pytest.fixture
+def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tokenizer of two phrases: training that of the shipped base takes longer than all steps here."""
+    from stages.vlm.pretrain import training
+
+    monkeypatch.setattr(training, "vocabulary_texts", lambda seed: [" the leftmost disc", " the largest blob"] * 4)
+
+
 class Stopped(Exception):
     """Stands for a kill."""
 
 
 # Stopped after two steps: in a run of one round, at its end, in the middle of the second round.
 @pytest.mark.parametrize("after", [None, 2, 1])
+@pytest.mark.usefixtures("few_words")
 def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int | None) -> None:
     import torch
 
     from stages.vlm.pretrain import training
 
     tiny = dataclasses.replace(TINY, second=None if after is None else dataclasses.replace(SECOND, after=after))
-    monkeypatch.setattr(training, "vocabulary_texts", lambda seed: [" the leftmost disc", " the largest blob"] * 4)
     whole = pretrain(tiny, 5, tmp_path / "whole", tmp_path / "whole.csv")
     plain = training.save_checkpoint
 
@@ -72,10 +80,10 @@ def test_in_a_second_round_the_step_size_rises_and_falls_again_to_its_share_of_t
     assert {stage_of(step, twice)[0] for step in range(100, 150)} == {stage_of(99, once)[0]}
 
 
+@pytest.mark.usefixtures("few_words")
 def test_what_is_measured_is_learned_in_the_second_round_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stages.vlm.pretrain import training
 
-    monkeypatch.setattr(training, "vocabulary_texts", lambda seed: [" the leftmost disc", " the largest blob"] * 4)
     plain, rounds = training.dense_loss, []
 
     def seen(*arguments: object) -> object:
@@ -90,12 +98,12 @@ def test_what_is_measured_is_learned_in_the_second_round_alone(tmp_path: Path, m
     assert all(float(answer) > 0 for answer in answers)
 
 
+@pytest.mark.usefixtures("few_words")
 def test_in_the_steps_for_seeing_alone_the_text_part_learns_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from stages.vlm.pretrain import training
 
-    monkeypatch.setattr(training, "vocabulary_texts", lambda seed: [" the leftmost disc", " the largest blob"] * 4)
     kept: list[dict[str, torch.Tensor]] = []
     monkeypatch.setattr(training, "save_checkpoint", lambda run, *rest: kept.append({name: weight.detach().clone() for name, weight in run.model.named_parameters()}))
     blind = dataclasses.replace(TINY, second=dataclasses.replace(SECOND, seeing_steps=2))
