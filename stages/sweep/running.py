@@ -21,7 +21,8 @@ log = logging.getLogger("medground")
 LOGS = Path("logs/sweep")
 # Where DVC lays the folders of experiments that run by `--temp`.
 _FOLDERS = Path(".dvc/tmp/exps/standalone")
-# DVC sets an experiment up in the workspace (a second or two); two at once get into each other's way.
+# DVC sets an experiment up in the workspace (a second or two); two at once get into each other's way, and one that is
+# interrupted then can leave half a .git/index behind (dulwich renames what it has written over the old one).
 _SET_UP_S = 600.0
 _LOCKED = "Unable to acquire lock", "is busy, it is being blocked by"
 _ATTEMPTS = 3
@@ -35,6 +36,13 @@ class _Run:
     experiment: Experiment
     process: subprocess.Popen[bytes]
     attempt: int
+
+
+@dataclass
+class _Stop:
+    """Whether the sweep was asked to stop."""
+
+    asked: bool = False
 
 
 def missing(wanted: Sequence[Experiment], found: dict[str, Shown]) -> list[Experiment]:
@@ -79,20 +87,23 @@ def check_workspace() -> None:
 def run_all(experiments: Sequence[Experiment], jobs: int, targets: Sequence[str]) -> dict[str, int]:
     """Run the experiments, at most ``jobs`` at once; exit status by name. A failing one stops no other.
 
-    Interrupted (Ctrl-C, SIGTERM, SIGHUP), it interrupts those under way and raises KeyboardInterrupt.
+    Interrupted (Ctrl-C, SIGTERM, SIGHUP), it starts no more, lets one that is being set up get to the end of that,
+    interrupts those under way and raises KeyboardInterrupt.
     """
     from tqdm import tqdm
 
     waiting, running, ended = [(experiment, 1) for experiment in experiments], list[_Run](), dict[str, int]()
     LOGS.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(waiting), desc="sweep", unit="experiment") as bar, _stopping(running):
+    with tqdm(total=len(waiting), desc="sweep", unit="experiment") as bar, _stopping(running) as stop:
         while waiting or running:
+            if stop.asked:
+                raise KeyboardInterrupt
             if waiting and len(running) < jobs:
                 experiment, attempt = waiting.pop(0)
                 log.info("%s: started, log in %s", experiment.name, log_of(experiment.name))
                 before = _folders()
                 running.append(_start(experiment, attempt, targets))
-                _wait_until_set_up(running[-1].process, before)
+                _wait_until_set_up(running[-1].process, before, stop)
             for run in [run for run in running if run.process.poll() is not None]:
                 running.remove(run)
                 if run.process.returncode != 0 and run.attempt < _ATTEMPTS and _was_locked(run.experiment.name):
@@ -126,16 +137,17 @@ def _start(experiment: Experiment, attempt: int, targets: Sequence[str]) -> _Run
     return _Run(experiment, process, attempt)
 
 
-def _wait_until_set_up(process: subprocess.Popen[bytes], before: set[Path]) -> None:
-    """Until a folder is there that was not before, or the process has ended."""
-    patience = time.monotonic() + _SET_UP_S
-    while process.poll() is None and not _folders() - before and time.monotonic() < patience:
+def _wait_until_set_up(process: subprocess.Popen[bytes], before: set[Path], stop: _Stop) -> None:
+    """Until a folder is there that was not before, or the process has ended; not for long where the sweep is to stop."""
+    waited_s = 0.0
+    while process.poll() is None and not _folders() - before and waited_s < (_PATIENCE_S if stop.asked else _SET_UP_S):
         time.sleep(_POLL_S)
+        waited_s += _POLL_S
 
 
 def _folders() -> set[Path]:
-    """Folders of experiments that are set up: their parameters lie in them."""
-    return {path.parent for path in _FOLDERS.glob("*/params.yaml")}
+    """Folders of experiments that are set up: the last that DVC writes is where the cache is, and from then on it removes them itself."""
+    return {path.parent.parent for path in _FOLDERS.glob("*/.dvc/config.local")}
 
 
 def _was_locked(name: str) -> bool:
@@ -144,15 +156,19 @@ def _was_locked(name: str) -> bool:
 
 
 @contextmanager
-def _stopping(running: list[_Run]) -> Iterator[None]:
-    """Whatever ends the sweep ends the experiments that it started; DVC removes their folders when it is interrupted."""
+def _stopping(running: list[_Run]) -> Iterator[_Stop]:
+    """Whatever ends the sweep ends the experiments that it started; DVC removes their folders when it is interrupted.
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+    A signal only asks: raised where it comes, it would end a set-up in the middle, or lose a process just started.
+    """
+    stop = _Stop()
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    def ask(number: int, frame: object) -> None:
+        stop.asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

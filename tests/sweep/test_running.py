@@ -24,13 +24,14 @@ name=$5
 folder=.dvc/tmp/exps/standalone/$name
 if [ -e setting_up ]; then echo "$name" >>two_set_up_at_once; fi
 touch setting_up
-sleep 0.1
+trap 'echo half an index; exit 1' INT
+case $name in *slow*) sleep 1.5;; *) sleep 0.1;; esac
 rm -f setting_up
 case $name in *locked*) if [ ! -e was_locked ]; then
   touch was_locked; echo "ERROR: 'workspace' is busy, it is being blocked by:"; exit 255
 fi;; esac
 trap 'rm -r "$folder"; echo interrupted; exit 1' INT
-mkdir -p "$folder" && touch "$folder/params.yaml"
+mkdir -p "$folder/.dvc" && touch "$folder/.dvc/config.local"
 echo "$@" >>began
 case $name in
   *bad*) echo "finetune: params.yaml:finetune:lora:rank must be at least 1, got 0"; rm -r "$folder"; exit 1;;
@@ -88,6 +89,19 @@ def test_an_interrupted_sweep_interrupts_its_experiments_and_starts_no_more(plac
     assert "interrupted" in last_words("long-1")
     assert list((place / ".dvc/tmp/exps/standalone").iterdir()) == []
     assert "never" not in (place / "began").read_text(encoding="utf-8")
+
+
+def test_a_sweep_stopped_while_an_experiment_is_set_up_lets_that_end_first(place: Path) -> None:
+    code = "from stages.sweep.running import run_all\nfrom stages.sweep.grid import Experiment\nrun_all([Experiment('slow-long', {}, {})], 1, [])\n"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience and not (place / "setting_up").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert last_words("slow-long") == "interrupted"
+    assert (place / "began").exists()
+    assert list((place / ".dvc/tmp/exps/standalone").iterdir()) == []
 
 
 def test_signals_are_as_before_when_a_sweep_has_ended(place: Path) -> None:
