@@ -23,7 +23,7 @@ LOGS = Path("logs/sweep")
 _FOLDERS = Path(".dvc/tmp/exps/standalone")
 # DVC sets an experiment up in the workspace (a second or two); two at once get into each other's way, and one that is
 # interrupted then can leave half a .git/index behind (dulwich renames what it has written over the old one).
-_SET_UP_S = 600.0
+_SET_UP_S, _SET_UP_STOPPING_S = 600.0, 120.0
 _LOCKED = "Unable to acquire lock", "is busy, it is being blocked by"
 _ATTEMPTS = 3
 _POLL_S = 0.2
@@ -140,7 +140,7 @@ def _start(experiment: Experiment, attempt: int, targets: Sequence[str]) -> _Run
 def _wait_until_set_up(process: subprocess.Popen[bytes], before: set[Path], stop: _Stop) -> None:
     """Until a folder is there that was not before, or the process has ended; not for long where the sweep is to stop."""
     waited_s = 0.0
-    while process.poll() is None and not _folders() - before and waited_s < (_PATIENCE_S if stop.asked else _SET_UP_S):
+    while process.poll() is None and not _folders() - before and waited_s < (_SET_UP_STOPPING_S if stop.asked else _SET_UP_S):
         time.sleep(_POLL_S)
         waited_s += _POLL_S
 
